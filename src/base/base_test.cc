@@ -1,0 +1,83 @@
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <thread>
+
+#include "base/bounded_queue.h"
+#include "base/json.h"
+#include "base/log.h"
+#include "base/result.h"
+
+namespace thalo::base {
+namespace {
+
+TEST(BoundedQueue, RefusesBeyondItsBoundAndNamesItself) {
+  BoundedQueue<int> queue("shard 3", 2);
+  EXPECT_TRUE(queue.push(1));
+  EXPECT_TRUE(queue.push(2));
+  const auto third = queue.push(3);
+  ASSERT_FALSE(third);
+  EXPECT_EQ(third.error().code, Code::resource_exhausted);
+  EXPECT_THAT(third.error().message, testing::HasSubstr("shard 3 is full (2 waiting)"));
+  EXPECT_TRUE(third.error().retryable());
+}
+
+TEST(BoundedQueue, HandsOutEverythingInOrderAndThenTheClose) {
+  BoundedQueue<int> queue("q", 1000);
+  std::thread producer([&] {
+    for (int i = 0; i < 1000; ++i) {
+      while (!queue.push(int{i})) std::this_thread::yield();
+    }
+    queue.close();
+  });
+  std::vector<int> taken;
+  std::vector<int> seen;
+  while (queue.wait_all(taken)) seen.insert(seen.end(), taken.begin(), taken.end());
+  producer.join();
+  ASSERT_EQ(seen.size(), 1000u);
+  for (int i = 0; i < 1000; ++i) EXPECT_EQ(seen[static_cast<std::size_t>(i)], i);
+  const auto late = queue.push(1);
+  ASSERT_FALSE(late);
+  EXPECT_EQ(late.error().code, Code::unavailable);
+}
+
+TEST(Json, AcceptsEveryKindOfValue) {
+  for (const char* text : {"{}", "[]", "1", "-1.5e3", "\"x\"", "true", "null", " {\"a\" : [1,2,{\"b\":null}]} ", "\"\xc3\xa9\""}) {
+    EXPECT_TRUE(check_json(text)) << text;
+  }
+}
+
+TEST(Json, RefusesWhatIsNotOneCompleteValue) {
+  for (const char* text : {"", " ", "{", "{\"a\":}", "[1,]", "nul", "1 2", "{}{}", "'x'", "\"\xff\"", "{\"a\":1}x", "01", "\"\\q\""}) {
+    const auto result = check_json(text);
+    ASSERT_FALSE(result) << text;
+    EXPECT_EQ(result.error().code, Code::invalid_argument);
+  }
+}
+
+TEST(Json, ChecksTextsLargerThanTheKeptBuffer) {
+  std::string large = "\"" + std::string(3 << 20, 'x') + "\"";
+  EXPECT_TRUE(check_json(large));
+  large.pop_back();
+  EXPECT_FALSE(check_json(large));
+  EXPECT_TRUE(check_json("{}"));
+}
+
+TEST(Json, QuotesAnyBytes) {
+  EXPECT_EQ(json_quote("a\"b\\c\n\xff\xc3\xa9"), "\"a\\\"b\\\\c\\u000a\xef\xbf\xbd\xc3\xa9\"");
+  EXPECT_TRUE(check_json(json_quote(std::string("\0\x01\xed\xa0\x80", 5))));
+}
+
+TEST(Log, NamesTheChoicesOfAnUnknownLevel) {
+  EXPECT_EQ(log::parse_level("warn").value(), log::Level::warn);
+  EXPECT_THAT(log::parse_level("loud").error().message, testing::HasSubstr("'loud' is none of trace, debug, info"));
+}
+
+TEST(Log, EscapesWhatCouldForgeALine) {
+  EXPECT_EQ(log::Field("k", "a\nb\"c\x1b").text(), "\"a\\nb\\\"c\\x1b\"");
+  EXPECT_EQ(log::Field("n", 7).text(), "7");
+  EXPECT_EQ(log::Field("b", true).text(), "true");
+}
+
+}  // namespace
+}  // namespace thalo::base

@@ -1,0 +1,21 @@
+// The engine on Wasmtime: the one factory of this folder.
+#pragma once
+
+#include <filesystem>
+#include <memory>
+
+#include "base/result.h"
+#include "wasm/engine.h"
+
+namespace thalo::wasm {
+
+struct EngineOptions {
+  // Where compiled components are kept, by content hash and engine version. Empty: nothing is kept.
+  std::filesystem::path cache_folder;
+  std::size_t component_size_bytes_max = 64u << 20;
+};
+
+// Starts the engine and its epoch thread. UNAVAILABLE when the machine refuses what Wasmtime needs.
+base::Result<std::unique_ptr<Engine>> make_wasmtime_engine(const EngineOptions& options);
+
+}  // namespace thalo::wasm
