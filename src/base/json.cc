@@ -24,7 +24,11 @@ struct Checker {
     std::memcpy(buffer.get(), text.data(), text.size());
     std::memset(buffer.get() + text.size(), 0, simdjson::SIMDJSON_PADDING);
     const auto error = parser.parse(buffer.get(), text.size(), false).error();
-    if (capacity > kept_bytes_max) *this = Checker{};
+    if (capacity > kept_bytes_max) {
+      parser = simdjson::dom::parser();
+      buffer.reset();
+      capacity = 0;
+    }
     return error;
   }
 };
