@@ -22,11 +22,11 @@ typedef struct {
 } thalo_owned_text_t;
 
 typedef struct {
-  thalo_borrowed_text_t module;         // a core module
+  thalo_borrowed_text_t module;         // a core module as wasm or as text (.wat)
   thalo_borrowed_text_t wit;            // one WIT package; unused when the module carries its own metadata (as wit-bindgen writes)
   thalo_borrowed_text_t world;          // the name of the module's world in `wit`
   thalo_borrowed_text_t adapter_name;   // the import module that the adapter answers, e.g. "wasi_snapshot_preview1"
-  thalo_borrowed_text_t adapter;        // the adapter as wasm or as text (.wat); empty: none
+  thalo_borrowed_text_t adapter;        // likewise a core module; empty: none
   thalo_borrowed_text_t adapter_wit;    // one WIT package
   thalo_borrowed_text_t adapter_world;  // the name of the adapter's world in `adapter_wit`
 } thalo_componentize_input_t;

@@ -18,7 +18,8 @@ pub fn componentize(
     adapter: &[u8],
     adapter_world: Option<World>,
 ) -> Result<Vec<u8>> {
-    let module = with_metadata(module, world).context("the module")?;
+    let module = wat::parse_bytes(module).context("the module is neither WebAssembly nor its text form")?;
+    let module = with_metadata(&module, world).context("the module")?;
     let mut encoder = ComponentEncoder::default().validate(true).module(&module)?;
     if !adapter.is_empty() {
         let adapter = wat::parse_bytes(adapter).context("the adapter is neither WebAssembly nor its text form")?;
