@@ -1,7 +1,9 @@
-// The wasm host as the rest of the project sees it: an engine loads modules, a module makes instances, an instance hosts entities.
+// The wasm host as the rest of the project sees it: an engine loads modules, a module makes instances, an instance
+// hosts entities.
 //
-// Only this folder includes Wasmtime; tests of other folders implement these interfaces with a fake. Errors are values: a guest that traps,
-// runs out of a limit or breaks the contract is an Error and a broken instance, never an exception and never a crash.
+// Only this folder includes Wasmtime; tests of other folders implement these interfaces with a fake. Errors are values:
+// a guest that traps, runs out of a limit or breaks the contract is an Error and a broken instance, never an exception
+// and never a crash.
 #pragma once
 
 #include <chrono>
@@ -21,21 +23,25 @@
 
 namespace thalo::wasm {
 
-// What a guest may use. Every limit is enforced; exceeding one breaks the instance, and the error names the limit and its value.
+// What a guest may use. Every limit is enforced; exceeding one breaks the instance, and the error names the limit and
+// its value.
 struct Limits {
-  std::chrono::milliseconds time_per_call{1000};       // wall time, measured by epochs of 10 ms
-  std::uint64_t fuel_per_call = 1'000'000'000;         // about one per wasm instruction; 0: not counted
-  std::size_t memory_per_instance_bytes = 64u << 20;   // linear memories and tables of one instance
+  std::chrono::milliseconds time_per_call{1000};      // wall time, measured by epochs of 10 ms
+  std::uint64_t fuel_per_call = 1'000'000'000;        // about one per wasm instruction; 0: not counted
+  std::size_t memory_per_instance_bytes = 64u << 20;  // linear memories and tables of one instance
   std::size_t events_per_command = 1000;
-  std::size_t event_size_bytes = 1u << 20;             // type and payload of one event
-  std::size_t entities_per_instance = 1000;            // alive in one instance at a time
-  std::size_t memory_retire_bytes = 32u << 20;         // an instance grown past this is worn out: its entities move on at their next use
+  std::size_t event_size_bytes = 1u << 20;   // type and payload of one event
+  std::size_t entities_per_instance = 1000;  // alive in one instance at a time
+  std::size_t memory_retire_bytes =
+      32u << 20;  // an instance grown past this is worn out: its entities move on at their next use
 };
 
-// Which contract a module speaks: `thalo:aggregate` 1.x (wit/aggregate.wit), or the world of Thalo 0.8 (wit/aggregate-0.8.wit).
+// Which contract a module speaks: `thalo:aggregate` 1.x (wit/aggregate.wit), or the world of Thalo 0.8
+// (wit/aggregate-0.8.wit).
 enum class World : std::uint8_t { v0_8, v1 };
 
-// An entity alive in one instance. A plain number: it means nothing to another instance and nothing after drop or a broken instance.
+// An entity alive in one instance. A plain number: it means nothing to another instance and nothing after drop or a
+// broken instance.
 struct EntityHandle {
   std::uint32_t value = 0;
   friend bool operator==(EntityHandle, EntityHandle) = default;
@@ -44,8 +50,8 @@ struct EntityHandle {
 // What `handle` says: events to store (maybe none), or a refusal by the entity's own rules.
 using HandleOutcome = std::variant<std::vector<model::NewEvent>, model::Rejection>;
 
-// One wasm instance and the entities in it. Confined to one thread at a time. Every failing call says in broken() whether the instance is
-// lost with it; a lost instance answers every call with FAILED_PRECONDITION.
+// One wasm instance and the entities in it. Confined to one thread at a time. Every failing call says in broken()
+// whether the instance is lost with it; a lost instance answers every call with FAILED_PRECONDITION.
 class Instance {
  public:
   virtual ~Instance() = default;
@@ -53,13 +59,15 @@ class Instance {
   // Makes an entity with no events. `stream` is what its log lines carry and what seeds the guest's random numbers.
   virtual base::Result<EntityHandle> create(const model::StreamName& stream) = 0;
 
-  // Applies stored events in order, in one call into the guest. FAILED_PRECONDITION names the type and position of the event it could not
-  // take where the guest says so; the entity must then be dropped.
+  // Applies stored events in order, in one call into the guest. FAILED_PRECONDITION names the type and position of the
+  // event it could not take where the guest says so; the entity must then be dropped.
   virtual base::Result<> apply(EntityHandle entity, std::span<const model::EventView> events) = 0;
 
-  // Asks what `command` would do to an entity that has `version` events. Every event of the answer has been checked: a legal type, at most
-  // the limits' size, JSON data. INVALID_ARGUMENT: the guest does not know the command or cannot read its payload.
-  virtual base::Result<HandleOutcome> handle(EntityHandle entity, const model::Command& command, std::uint64_t version) = 0;
+  // Asks what `command` would do to an entity that has `version` events. Every event of the answer has been checked: a
+  // legal type, at most the limits' size, JSON data. INVALID_ARGUMENT: the guest does not know the command or cannot
+  // read its payload.
+  virtual base::Result<HandleOutcome> handle(EntityHandle entity, const model::Command& command,
+                                             std::uint64_t version) = 0;
 
   // The entity's state as the module gives it; UNIMPLEMENTED when Module::snapshot_format() has no value.
   virtual base::Result<std::string> snapshot(EntityHandle entity) = 0;
@@ -68,8 +76,9 @@ class Instance {
 
   virtual void drop(EntityHandle entity) = 0;
 
-  virtual bool broken() const = 0;       // a call failed in a way that loses the instance
-  virtual bool worn_out() const = 0;     // full lifetime of handles used up, or memory past memory_retire_bytes: create() refuses
+  virtual bool broken() const = 0;  // a call failed in a way that loses the instance
+  virtual bool worn_out()
+      const = 0;  // full lifetime of handles used up, or memory past memory_retire_bytes: create() refuses
   virtual std::size_t entities() const = 0;
   virtual std::size_t memory_bytes() const = 0;
 };
@@ -90,8 +99,8 @@ class Module {
 class Engine {
  public:
   virtual ~Engine() = default;
-  // Compiles (or takes from the cache) and checks a component. INVALID_ARGUMENT says what is wrong with it: no component, another world (what
-  // is missing, what it exports), too large.
+  // Compiles (or takes from the cache) and checks a component. INVALID_ARGUMENT says what is wrong with it: no
+  // component, another world (what is missing, what it exports), too large.
   virtual base::Result<std::shared_ptr<const Module>> load(std::string name, std::string_view component) = 0;
 };
 

@@ -1,0 +1,117 @@
+#include "wasm/guest_store.h"
+
+#include <limits>
+
+namespace thalo::wasm {
+namespace {
+
+using base::Code;
+using base::fail;
+
+// Bounds on what one component may consist of; its memories are bounded together by their account.
+constexpr std::int64_t table_elements_max = 100'000;
+constexpr std::int64_t core_instances_max = 100;
+constexpr std::int64_t tables_max = 20;
+constexpr std::int64_t memories_max = 20;
+
+std::uint64_t epochs(std::chrono::steady_clock::duration time) {
+  const auto length = EngineCore::epoch_length;
+  const auto count = time <= time.zero() ? 0 : (time + length - std::chrono::nanoseconds(1)) / length;
+  return static_cast<std::uint64_t>(count) + 1;
+}
+
+// Runs on the guest's thread when its deadline has passed by epochs; the clock decides, for an epoch can be shorter
+// than it claims.
+wasmtime_error_t* on_epoch(wasmtime_context_t*, void* data, std::uint64_t* more_epochs,
+                           wasmtime_update_deadline_kind_t* kind) {
+  auto& state = *static_cast<StoreState*>(data);
+  const auto left = state.limits.time_per_call - (std::chrono::steady_clock::now() - state.started);
+  if (left <= left.zero()) {
+    state.out_of_time = true;
+    return wasmtime_error_new("out of time");
+  }
+  *more_epochs = epochs(left);
+  *kind = WASMTIME_UPDATE_DEADLINE_CONTINUE;
+  return nullptr;
+}
+
+}  // namespace
+
+base::Result<std::unique_ptr<GuestStore>> GuestStore::make(std::shared_ptr<const LoadedComponent> component,
+                                                           const Limits& limits) {
+  std::unique_ptr<GuestStore> store(new GuestStore(std::move(component), limits));
+  if (auto ok = store->instantiate(); !ok) return std::unexpected(ok.error());
+  return store;
+}
+
+GuestStore::GuestStore(std::shared_ptr<const LoadedComponent> component, const Limits& limits)
+    : component_(std::move(component)),
+      state_(component_->log, limits),
+      store_(wasmtime_store_new(component_->core->engine(), &state_, nullptr)),
+      context_(wasmtime_store_context(store_.get())) {
+  wasmtime_store_limiter(store_.get(), -1, table_elements_max, core_instances_max, tables_max, memories_max);
+  wasmtime_store_epoch_deadline_callback(store_.get(), on_epoch, &state_, nullptr);
+}
+
+base::Result<> GuestStore::instantiate() {
+  const Call about{.function = "start"};
+  arm(about);
+  const MemoryAccountScope account(state_.memory);
+  return finish(ErrorHandle(wasmtime_component_linker_instantiate(component_->linker.get(), context_,
+                                                                  component_->component.get(), &instance_)),
+                about);
+}
+
+base::Result<GuestStore::Function> GuestStore::find(const ExportIndexHandle& index, std::string_view name) {
+  Function function;
+  if (index == nullptr || !wasmtime_component_instance_get_func(&instance_, context_, index.get(), &function)) {
+    return fail(Code::internal, "module '" + component_->name + "' has no function " + std::string(name) +
+                                    " although its type says so");
+  }
+  return function;
+}
+
+void GuestStore::arm(const Call& about) {
+  state_.begin_call(about.stream, about.version, about.time_ms);
+  state_.started = std::chrono::steady_clock::now();
+  wasmtime_context_set_epoch_deadline(context_, epochs(state_.limits.time_per_call));
+  const std::uint64_t fuel = state_.limits.fuel_per_call;
+  ErrorHandle(wasmtime_context_set_fuel(context_, fuel == 0 ? std::numeric_limits<std::uint64_t>::max() : fuel));
+}
+
+base::Result<> GuestStore::finish(ErrorHandle error, const Call& about) {
+  if (error == nullptr) return {};
+  std::uint64_t fuel_left = 0;
+  ErrorHandle(wasmtime_context_get_fuel(context_, &fuel_left));
+  return lose(describe_failure(*error, state_, fuel_left, name_of(about)));
+}
+
+base::Result<> GuestStore::call(const Function& function, std::span<const RawValue> arguments,
+                                std::span<RawValue> results, const Call& about) {
+  if (lost()) return lost_error();
+  arm(about);
+  return finish(ErrorHandle(wasmtime_component_func_call(&function, context_, arguments.data(), arguments.size(),
+                                                         results.data(), results.size())),
+                about);
+}
+
+base::Result<> GuestStore::drop(const wasmtime_component_resource_any_t& resource, std::string_view stream) {
+  if (lost()) return lost_error();
+  const Call about{.function = "drop", .stream = stream};
+  arm(about);
+  return finish(ErrorHandle(wasmtime_component_resource_any_drop(context_, &resource)), about);
+}
+
+std::unexpected<base::Error> GuestStore::lose(base::Error error) {
+  lost_because_ = error.message;
+  store_.reset();
+  context_ = nullptr;
+  return std::unexpected(std::move(error));
+}
+
+std::unexpected<base::Error> GuestStore::lost_error() const {
+  return fail(Code::failed_precondition,
+              "module '" + component_->name + "': the instance is lost since " + lost_because_);
+}
+
+}  // namespace thalo::wasm

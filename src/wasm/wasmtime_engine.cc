@@ -1,0 +1,105 @@
+#include "wasm/wasmtime_engine.h"
+
+#include "wasm/digest.h"
+#include "wasm/engine_core.h"
+#include "wasm/host_imports.h"
+#include "wasm/loaded_component.h"
+#include "wasm/wasmtime_instance.h"
+
+namespace thalo::wasm {
+namespace {
+
+using base::Code;
+using base::fail;
+
+class WasmtimeModule final : public Module {
+ public:
+  explicit WasmtimeModule(std::shared_ptr<const LoadedComponent> component) : component_(std::move(component)) {}
+
+  const std::string& name() const override { return component_->name; }
+  const std::string& digest() const override { return component_->digest; }
+  World world() const override { return component_->contract.world; }
+  std::size_t size_bytes() const override { return component_->size_bytes; }
+  const std::optional<std::string>& snapshot_format() const override { return component_->snapshot_format; }
+  base::Result<std::unique_ptr<Instance>> instantiate(const Limits& limits) const override {
+    return WasmtimeInstance::make(component_, limits);
+  }
+
+ private:
+  std::shared_ptr<const LoadedComponent> component_;
+};
+
+// Asks a throwaway instance under the default limits, which also shows at once a module that cannot even start.
+base::Result<std::optional<std::string>> ask_snapshot_format(const std::shared_ptr<const LoadedComponent>& component) {
+  auto store = GuestStore::make(component, Limits{});
+  if (!store) return std::unexpected(store.error());
+  if (component->contract.world == World::v0_8) return std::nullopt;
+  auto function = (*store)->find(component->functions.snapshot_format, "snapshot-format");
+  if (!function) return std::unexpected(function.error());
+  Value result;
+  const GuestStore::Call about{.function = "snapshot-format"};
+  if (auto ok = (*store)->call(*function, {}, {result.get(), 1}, about); !ok) return std::unexpected(ok.error());
+  auto format = read_snapshot_format(result.raw(), (*store)->name_of(about));
+  if (!format) return std::unexpected(format.error().error);
+  return std::move(*format);
+}
+
+class WasmtimeEngine final : public Engine {
+ public:
+  WasmtimeEngine(std::shared_ptr<const EngineCore> core, EngineOptions options)
+      : core_(std::move(core)), options_(std::move(options)) {}
+
+  base::Result<std::shared_ptr<const Module>> load(std::string name, std::string_view bytes) override {
+    const std::string what = "module '" + name + "': ";
+    auto component = prepare(std::move(name), bytes);
+    if (!component) return fail(component.error().code, what + component.error().message);
+    auto format = ask_snapshot_format(*component);
+    if (!format) return fail(Code::invalid_argument, "it fails when it is started: " + format.error().message);
+    (*component)->snapshot_format = std::move(*format);
+    return std::make_shared<WasmtimeModule>(std::move(*component));
+  }
+
+ private:
+  base::Result<std::shared_ptr<LoadedComponent>> prepare(std::string name, std::string_view bytes) {
+    if (bytes.size() > options_.component_size_bytes_max) {
+      return fail(Code::invalid_argument, "it has " + std::to_string(bytes.size()) + " bytes; at most " +
+                                              std::to_string(options_.component_size_bytes_max) +
+                                              " are allowed (limit --module-size-limit)");
+    }
+    if (auto ok = check_preamble(bytes); !ok) return std::unexpected(ok.error());
+    auto loaded = std::make_shared<LoadedComponent>();
+    loaded->core = core_;
+    loaded->log = std::make_shared<GuestLog>(name);
+    loaded->name = std::move(name);
+    loaded->digest = sha256_hex(bytes);
+    loaded->size_bytes = bytes.size();
+    wasmtime_component_t* raw = nullptr;
+    if (const ErrorHandle error(wasmtime_component_new(
+            core_->engine(), reinterpret_cast<const std::uint8_t*>(bytes.data()), bytes.size(), &raw));
+        error != nullptr) {
+      return fail(Code::invalid_argument, "it is not a valid component: " + innermost_cause(*error));
+    }
+    loaded->component.reset(raw);
+    auto contract = find_contract(*loaded->component, *core_->engine());
+    if (!contract) return std::unexpected(contract.error());
+    loaded->contract = std::move(*contract);
+    loaded->functions = find_functions(*loaded->component, loaded->contract);
+    auto linker = link_imports(*loaded->component, *core_->engine());
+    if (!linker) return std::unexpected(linker.error());
+    loaded->linker = std::move(*linker);
+    return loaded;
+  }
+
+  const std::shared_ptr<const EngineCore> core_;
+  const EngineOptions options_;
+};
+
+}  // namespace
+
+base::Result<std::unique_ptr<Engine>> make_wasmtime_engine(const EngineOptions& options) {
+  auto core = EngineCore::start();
+  if (!core) return std::unexpected(core.error());
+  return std::make_unique<WasmtimeEngine>(std::move(*core), options);
+}
+
+}  // namespace thalo::wasm
