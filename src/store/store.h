@@ -1,7 +1,7 @@
 // The event store: streams of events, gapless global positions, durable before it answers.
 //
-// Engines: `rocksdb/` (embedded, the default) and `memory/` (for tests). Both pass store_suite.h. One process owns a store; every call may
-// come from any thread.
+// Engines: `rocksdb/` (embedded, the default) and `memory/` (for tests). Both pass store_suite.h. One process owns a
+// store; every call may come from any thread.
 #pragma once
 
 #include <cstdint>
@@ -22,9 +22,9 @@ namespace thalo::store {
 
 // The events of one command (or one direct append) for one stream: stored all or none.
 struct Append {
-  std::string stream;  // a valid stream name; the caller has checked it
+  std::string stream = {};  // a valid stream name; the caller has checked it
   model::ExpectedVersion expected = model::ExpectedVersion::any();
-  std::vector<model::NewEvent> events;  // at least one
+  std::vector<model::NewEvent> events = {};  // at least one
   std::int64_t time_ms = 0;
   std::uint64_t tag = 0;  // the caller's own; returned with the outcome
 };
@@ -38,8 +38,8 @@ struct Appended {
 
 struct AppendOutcome {
   std::uint64_t tag = 0;
-  // ABORTED: the stream's version is another (the message says which). UNAVAILABLE: the store is poisoned or closed; nothing of it is stored
-  // as far as this process can know.
+  // ABORTED: the stream's version is another (the message says which). UNAVAILABLE: the store is poisoned or closed;
+  // nothing of it is stored as far as this process can know.
   base::Result<Appended> result;
 };
 
@@ -47,8 +47,8 @@ struct AppendOutcome {
 class AppendSink {
  public:
   virtual ~AppendSink() = default;
-  // Called on the committer thread, once per committed batch with this sink's outcomes in the order of its appends, after the batch is
-  // durable and readable (or has failed). Must not block and must not call the store.
+  // Called on the committer thread, once per committed batch with this sink's outcomes in the order of its appends,
+  // after the batch is durable and readable (or has failed). Must not block and must not call the store.
   virtual void on_appended(std::span<AppendOutcome> outcomes) = 0;
 };
 
@@ -56,7 +56,8 @@ enum class Direction : std::uint8_t { forwards, backwards };
 
 struct StreamQuery {
   std::string_view stream;
-  // The first event shown: going forwards everything from it on, going backwards everything from it down; npos means the newest.
+  // The first event shown: going forwards everything from it on, going backwards everything from it down; `newest`
+  // means the newest.
   model::Position from = 0;
   Direction direction = Direction::forwards;
   std::uint64_t limit = UINT64_MAX;  // events
@@ -65,16 +66,16 @@ inline constexpr model::Position newest = UINT64_MAX;
 
 // Events must match every set that is not empty.
 struct Filter {
-  std::vector<std::string> categories;
-  std::vector<std::string> streams;
-  std::vector<std::string> types;
+  std::vector<std::string> categories = {};
+  std::vector<std::string> streams = {};
+  std::vector<std::string> types = {};
 };
 
 struct AllQuery {
   model::GlobalPosition from = 0;
-  const Filter* filter = nullptr;            // null: everything
-  std::uint64_t limit = UINT64_MAX;          // events shown
-  std::uint64_t scan_limit = UINT64_MAX;     // events looked at, shown or not
+  const Filter* filter = nullptr;         // null: everything
+  std::uint64_t limit = UINT64_MAX;       // events shown
+  std::uint64_t scan_limit = UINT64_MAX;  // events looked at, shown or not
 };
 
 struct AllResult {
@@ -90,16 +91,16 @@ using EventVisitor = base::FunctionRef<bool(const model::EventView&)>;
 // A named consumer's place: everything before `next` is done. `data` is the consumer's own (e.g. its filter).
 struct Cursor {
   model::GlobalPosition next = 0;
-  std::string data;
+  std::string data = {};
   friend bool operator==(const Cursor&, const Cursor&) = default;
 };
 
 // An entity's state as its module gave it, after `version` events.
 struct Snapshot {
   std::uint64_t version = 0;
-  std::string module_digest;
-  std::string format;  // the module's own name for the shape of `data`; empty: bound to the digest
-  std::string data;
+  std::string module_digest = {};
+  std::string format = {};  // the module's own name for the shape of `data`; empty: bound to the digest
+  std::string data = {};
   friend bool operator==(const Snapshot&, const Snapshot&) = default;
 };
 
@@ -107,12 +108,13 @@ class Store {
  public:
   virtual ~Store() = default;
 
-  // Queues an append; what comes of it reaches `sink`. Appends are committed in the order they are queued. An error here means it was not
-  // queued: RESOURCE_EXHAUSTED (the queue is full; retryable), UNAVAILABLE (closed, or poisoned by a failed write until reopened).
+  // Queues an append; what comes of it reaches `sink`. Appends are committed in the order they are queued. An error
+  // here means it was not queued: RESOURCE_EXHAUSTED (the queue is full; retryable), UNAVAILABLE (closed, or poisoned
+  // by a failed write until reopened).
   virtual base::Result<> append(Append append, AppendSink& sink) = 0;
 
-  // Shows the events of a stream that are durable when the call starts. An unknown stream has no events. DATA_LOSS names the position of a
-  // record that cannot be read. Returns the number of events shown.
+  // Shows the events of a stream that are durable when the call starts. An unknown stream has no events. DATA_LOSS
+  // names the position of a record that cannot be read. Returns the number of events shown.
   virtual base::Result<std::uint64_t> read_stream(const StreamQuery& query, EventVisitor visit) = 0;
 
   // Shows durable events in global order.
@@ -124,8 +126,8 @@ class Store {
   // The number of durable events in the store: the global position the next event gets, at the earliest.
   virtual model::GlobalPosition head() const = 0;
 
-  // `callback` is called on the committer thread after every commit with the new head; it must not block. Returns an id for
-  // stop_head_moved, after which it is not called again.
+  // `callback` is called on the committer thread after every commit with the new head; it must not block. Returns an id
+  // for stop_head_moved, after which it is not called again.
   virtual std::uint64_t on_head_moved(std::function<void(model::GlobalPosition)> callback) = 0;
   virtual void stop_head_moved(std::uint64_t id) = 0;
 

@@ -1,0 +1,86 @@
+// The versions of the streams that are being appended to, so that the committer never reads the disk.
+//
+// The thread that appends *pins* its stream: if the table does not have it, that thread looks the version up (in the
+// index, perhaps on disk) while later appends to the same stream wait for it. From then on the committer alone reads
+// and moves the version. A stream stays pinned until its append is committed *and published to the index*; so a stream
+// that is in nobody's hands can be forgotten and looked up again without missing an event.
+//
+// Memory: one entry per append in the queue, plus `idle_max` streams that are kept because they were used last.
+#pragma once
+
+#include <array>
+#include <condition_variable>
+#include <cstdint>
+#include <functional>
+#include <list>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <utility>
+
+#include "base/result.h"
+
+namespace thalo::store {
+
+class HeadTable {
+ public:
+  struct Head;
+
+  // Keeps a stream in the table; movable. The table must outlive it.
+  class Pin {
+   public:
+    Pin() = default;
+    Pin(Pin&& other) noexcept
+        : table_(std::exchange(other.table_, nullptr)), head_(std::exchange(other.head_, nullptr)) {}
+    Pin& operator=(Pin&& other) noexcept {
+      if (this != &other) {
+        release();
+        table_ = std::exchange(other.table_, nullptr);
+        head_ = std::exchange(other.head_, nullptr);
+      }
+      return *this;
+    }
+    ~Pin() { release(); }
+
+    std::string_view stream() const;
+    // The number of events that are committed or about to be. The committer only.
+    std::uint64_t version() const;
+    void set_version(std::uint64_t version);
+    void release();
+
+   private:
+    friend class HeadTable;
+    Pin(HeadTable* table, Head* head) : table_(table), head_(head) {}
+    HeadTable* table_ = nullptr;
+    Head* head_ = nullptr;
+  };
+
+  // Looks up the number of committed events of a stream. Called without a lock held, on the thread that pins.
+  using Lookup = std::function<base::Result<std::uint64_t>(std::string_view)>;
+
+  HeadTable(std::size_t idle_max, Lookup lookup);
+  HeadTable(const HeadTable&) = delete;
+  HeadTable& operator=(const HeadTable&) = delete;
+  ~HeadTable();
+
+  // Any thread. An error is the lookup's.
+  base::Result<Pin> pin(std::string_view stream);
+
+  // Streams in the table, pinned or idle.
+  std::size_t size() const;
+
+ private:
+  struct Shard;
+  static constexpr std::size_t shard_count = 32;
+
+  Shard& shard_of(std::string_view stream) const;
+  void release(Head& head);
+
+  const std::size_t idle_per_shard_max_;
+  const Lookup lookup_;
+  std::unique_ptr<std::array<Shard, shard_count>> shards_;
+};
+
+}  // namespace thalo::store
