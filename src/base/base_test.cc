@@ -18,7 +18,7 @@ TEST(BoundedQueue, RefusesBeyondItsBoundAndNamesItself) {
   const auto third = queue.push(3);
   ASSERT_FALSE(third);
   EXPECT_EQ(third.error().code, Code::resource_exhausted);
-  EXPECT_THAT(third.error().message, testing::HasSubstr("shard 3 is full (2 waiting)"));
+  EXPECT_THAT(third.error().message, testing::HasSubstr("shard 3 is full (2 waiting"));
   EXPECT_TRUE(third.error().retryable());
 }
 
@@ -39,6 +39,17 @@ TEST(BoundedQueue, HandsOutEverythingInOrderAndThenTheClose) {
   const auto late = queue.push(1);
   ASSERT_FALSE(late);
   EXPECT_EQ(late.error().code, Code::unavailable);
+}
+
+TEST(BoundedQueue, BoundsWhatItsItemsWeigh) {
+  BoundedQueue<int> queue("q", 100, 10);
+  EXPECT_TRUE(queue.push(1, 8));
+  EXPECT_EQ(queue.push(2, 3).error().code, Code::resource_exhausted);
+  EXPECT_TRUE(queue.push(3, 2));
+  std::vector<int> taken;
+  EXPECT_TRUE(queue.take_all(taken));
+  EXPECT_TRUE(queue.push(4, 1000)) << "an empty queue takes an item of any weight";
+  EXPECT_FALSE(queue.push(5, 1));
 }
 
 TEST(Json, AcceptsEveryKindOfValue) {

@@ -7,6 +7,7 @@
 #include <chrono>
 #include <condition_variable>
 #include <cstddef>
+#include <cstdint>
 #include <mutex>
 #include <string>
 #include <utility>
@@ -19,18 +20,21 @@ namespace thalo::base {
 template <class T>
 class BoundedQueue {
  public:
-  // `name` appears in the error of a refused push; `capacity` counts items.
-  BoundedQueue(std::string name, std::size_t capacity) : name_(std::move(name)), capacity_(capacity) {}
+  // `name` appears in the error of a refused push; `capacity` counts items, `capacity_bytes` what push says they weigh.
+  explicit BoundedQueue(std::string name, std::size_t capacity, std::size_t capacity_bytes = SIZE_MAX)
+      : name_(std::move(name)), capacity_(capacity), capacity_bytes_(capacity_bytes) {}
 
-  // Takes `item` only on success. RESOURCE_EXHAUSTED when full, UNAVAILABLE when closed.
-  Result<> push(T&& item) {
+  // Takes `item` only on success. RESOURCE_EXHAUSTED when full, UNAVAILABLE when closed. An item heavier than the whole bound is still taken by
+  // an empty queue: its size is limited where it comes from.
+  Result<> push(T&& item, std::size_t size_bytes = 0) {
     {
       std::lock_guard lock(mutex_);
       if (closed_) return fail(Code::unavailable, name_ + " is closed: the server is shutting down; retry later");
-      if (items_.size() >= capacity_) {
-        return fail(Code::resource_exhausted,
-                    name_ + " is full (" + std::to_string(capacity_) + " waiting); retry with backoff");
+      if (items_.size() >= capacity_ || (!items_.empty() && size_bytes > capacity_bytes_ - waiting_bytes_)) {
+        return fail(Code::resource_exhausted, name_ + " is full (" + std::to_string(items_.size()) + " waiting, " +
+                                                  std::to_string(waiting_bytes_) + " bytes); retry with backoff");
       }
+      waiting_bytes_ = size_bytes > capacity_bytes_ - waiting_bytes_ ? capacity_bytes_ : waiting_bytes_ + size_bytes;
       items_.push_back(std::move(item));
       if (!sleeping_) return {};
       sleeping_ = false;
@@ -61,6 +65,7 @@ class BoundedQueue {
     }
     sleeping_ = false;
     items_.swap(out);
+    waiting_bytes_ = 0;
     return true;
   }
 
@@ -69,6 +74,7 @@ class BoundedQueue {
     out.clear();
     std::lock_guard lock(mutex_);
     items_.swap(out);
+    waiting_bytes_ = 0;
     return !out.empty();
   }
 
@@ -91,9 +97,11 @@ class BoundedQueue {
  private:
   const std::string name_;
   const std::size_t capacity_;
+  const std::size_t capacity_bytes_;
   mutable std::mutex mutex_;
   std::condition_variable wake_;
   std::vector<T> items_;
+  std::size_t waiting_bytes_ = 0;
   bool sleeping_ = false;
   bool closed_ = false;
 };

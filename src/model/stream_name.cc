@@ -50,13 +50,13 @@ base::Result<> check_text(std::string_view what, std::string_view text, std::siz
 }  // namespace
 
 base::Result<> check_category(std::string_view category) {
-  if (auto ok = check_text("name", category, category_size_bytes_max); !ok) return ok;
+  if (auto ok = check_text("aggregate name", category, category_size_bytes_max); !ok) return ok;
   if (!ascii_alnum(category.front())) {
-    return fail(Code::invalid_argument, "name '" + std::string(category) + "' must start with a letter or a digit");
+    return fail(Code::invalid_argument, "aggregate name '" + std::string(category) + "' must start with a letter or a digit");
   }
   for (const char c : category) {
     if (ascii_alnum(c) || c == '_' || c == '.' || c == ':' || c == '+') continue;
-    return fail(Code::invalid_argument, "name '" + std::string(category) + "' has the illegal character '" + std::string(1, c) +
+    return fail(Code::invalid_argument, "aggregate name '" + std::string(category) + "' has the illegal character '" + std::string(1, c) +
                                             "'; letters, digits, '_', '.', ':' and '+' are allowed");
   }
   return {};

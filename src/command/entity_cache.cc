@@ -1,0 +1,46 @@
+#include "command/entity_cache.h"
+
+namespace thalo::command {
+
+void Entity::forget() {
+  seat = Seat();
+  flight.reset();
+  command_ids = CommandIds();
+  version = 0;
+}
+
+Entity* EntityCache::find(std::string_view stream) {
+  const auto found = index_.find(stream);
+  if (found == index_.end()) return nullptr;
+  entities_.splice(entities_.begin(), entities_, found->second);
+  return &*found->second;
+}
+
+Entity& EntityCache::add(const model::StreamName& stream) {
+  trim();
+  entities_.emplace_front(stream);
+  index_.emplace(entities_.front().stream.text(), entities_.begin());
+  return entities_.front();
+}
+
+void EntityCache::remove(std::string_view stream) {
+  const auto found = index_.find(stream);
+  if (found == index_.end()) return;
+  const auto entity = found->second;
+  index_.erase(found);
+  entities_.erase(entity);
+}
+
+void EntityCache::trim() {
+  // Entities that cannot go are stepped over, but not without end: a handful of steps per addition keeps the cost of one command bounded.
+  constexpr int steps_max = 16;
+  auto candidate = entities_.end();
+  for (int steps = 0; steps < steps_max && index_.size() >= capacity_ && candidate != entities_.begin(); ++steps) {
+    --candidate;
+    if (candidate->state != EntityState::ready || candidate->has_appends_under_way()) continue;
+    index_.erase(candidate->stream.text());
+    candidate = entities_.erase(candidate);
+  }
+}
+
+}  // namespace thalo::command

@@ -1,0 +1,77 @@
+// The entities of one shard that are in memory, and which of them was used least recently.
+//
+// Confined to its shard's thread.
+#pragma once
+
+#include <cstdint>
+#include <list>
+#include <memory>
+#include <string_view>
+#include <unordered_map>
+#include <utility>
+#include <vector>
+
+#include "command/caller.h"
+#include "command/command_ids.h"
+#include "command/gate.h"
+#include "command/instance_pool.h"
+#include "model/command.h"
+
+namespace thalo::command {
+
+// A command and who waits for it.
+struct Task {
+  Task(model::Command of, std::unique_ptr<Caller> from) : command(std::move(of)), caller(std::move(from)) {}
+  Task(Task&&) noexcept = default;
+  Task& operator=(Task&&) noexcept = default;
+
+  model::Command command;
+  std::unique_ptr<Caller> caller;
+};
+
+enum class EntityState : std::uint8_t {
+  ready,    // has its state; takes commands
+  loading,  // is being rebuilt from its events
+  settling  // must be rebuilt, but has events under way: waits until they are durable
+};
+
+struct Entity {
+  explicit Entity(model::StreamName of) : stream(std::move(of)) {}
+
+  const model::StreamName stream;
+  EntityState state = EntityState::loading;
+  std::uint64_t version = 0;
+  // While loading: from this position on events are applied one by one, to find the one the module cannot apply.
+  model::Position careful_from = UINT64_MAX;
+  Seat seat;
+  std::shared_ptr<Flight> flight;  // null until the first append of this incarnation
+  CommandIds command_ids;
+  std::vector<Task> waiting;       // while not ready
+
+  bool has_appends_under_way() const { return flight != nullptr && flight->appends.load() > 0; }
+  bool is_ahead_of_its_stream() const { return flight != nullptr && flight->failed.load(); }
+  // Forgets what was built in memory; the stream name and those waiting stay.
+  void forget();
+};
+
+class EntityCache {
+ public:
+  explicit EntityCache(std::size_t capacity) : capacity_(capacity) {}
+
+  // Null when it is not in memory. Counts as a use.
+  Entity* find(std::string_view stream);
+  // Adds an entity that is not in memory, and throws out the least recently used beyond the capacity: those that are ready and have nothing under
+  // way (others stay; their number is bounded by the shard's queue).
+  Entity& add(const model::StreamName& stream);
+  void remove(std::string_view stream);
+  std::size_t size() const { return index_.size(); }
+
+ private:
+  void trim();
+
+  const std::size_t capacity_;
+  std::list<Entity> entities_;  // most recently used first
+  std::unordered_map<std::string_view, std::list<Entity>::iterator> index_;
+};
+
+}  // namespace thalo::command

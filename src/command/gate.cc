@@ -1,0 +1,122 @@
+#include "command/gate.h"
+
+#include <utility>
+
+namespace thalo::command {
+namespace {
+
+base::Error computed_from_lost_events(const Answer& answer) {
+  return {base::Code::aborted, "stream " + answer.flight->stream +
+                                   ": an earlier command on this entity could not be stored, so this one was computed from events that do not "
+                                   "exist; nothing of it is stored; retry"};
+}
+
+}  // namespace
+
+Gate::Gate(std::function<void(const std::string&)> on_wake, std::function<void(Answer)> on_original)
+    : on_wake_(std::move(on_wake)), on_original_(std::move(on_original)) {}
+
+void Gate::hold_for_append(Answer answer) {
+  answer.flight->appends.fetch_add(1);
+  std::lock_guard lock(mutex_);
+  held_.push_back({std::move(answer), true});
+  ++appends_;
+  ++unfinished_;
+}
+
+Answer Gate::take_back() {
+  std::lock_guard lock(mutex_);
+  Answer answer = std::move(held_.back().answer);
+  held_.pop_back();
+  --appends_;
+  --unfinished_;
+  answer.flight->appends.fetch_sub(1);
+  return answer;
+}
+
+void Gate::let_out(Answer answer) {
+  if (answer.flight != nullptr && answer.flight->appends.load() > 0) {
+    std::lock_guard lock(mutex_);
+    if (appends_ > 0) {
+      held_.push_back({std::move(answer), false});
+      return;
+    }
+  }
+  std::vector<Held> now;
+  now.push_back({std::move(answer), false});
+  settle(now.front(), nullptr);
+  pass_on(now);
+}
+
+void Gate::release(std::span<store::AppendOutcome> outcomes) {
+  std::vector<Held> released;
+  {
+    std::lock_guard lock(mutex_);
+    for (store::AppendOutcome& outcome : outcomes) {
+      released.push_back(std::move(held_.front()));
+      held_.pop_front();
+      --appends_;
+      settle(released.back(), &outcome.result);
+      // Once the last append has its outcome nothing may stay behind it, or nobody would ever let it out.
+      while (!held_.empty() && !held_.front().is_append) {
+        released.push_back(std::move(held_.front()));
+        held_.pop_front();
+        settle(released.back(), nullptr);
+      }
+    }
+  }
+  pass_on(released);
+  bool wake_shard = false;
+  {
+    std::lock_guard lock(mutex_);
+    unfinished_ -= outcomes.size();
+    wake_shard = shard_waits_;
+  }
+  if (wake_shard) drained_.notify_one();
+}
+
+void Gate::settle(Held& held, base::Result<store::Appended>* appended) {
+  Answer& answer = held.answer;
+  if (answer.flight == nullptr) return;
+  if (appended != nullptr && !*appended) {
+    // The first failure says why; those behind it were computed from events that do not exist.
+    const bool first = !answer.flight->failed.exchange(true);
+    const bool store_is_down = appended->error().code == base::Code::unavailable;
+    answer.outcome = std::unexpected(first || store_is_down ? appended->error() : computed_from_lost_events(answer));
+    return;
+  }
+  if (answer.flight->failed.load()) {
+    answer.outcome = std::unexpected(computed_from_lost_events(answer));
+    answer.original.reset();
+    return;
+  }
+  if (appended == nullptr) return;
+  auto& accepted = std::get<model::Accepted>(*answer.outcome);
+  model::GlobalPosition global_position = (*appended)->first_global_position;
+  for (model::Event& event : accepted.events) event.global_position = global_position++;
+}
+
+void Gate::pass_on(std::vector<Held>& released) {
+  for (Held& held : released) {
+    Answer& answer = held.answer;
+    if (held.is_append) {
+      Flight& flight = *answer.flight;
+      if (flight.appends.fetch_sub(1) == 1 && flight.wake_wanted.exchange(false)) on_wake_(flight.stream);
+    }
+    if (answer.original) {
+      on_original_(std::move(answer));
+    } else {
+      answer.caller->answer(std::move(answer.outcome));
+    }
+  }
+}
+
+void Gate::wait_below(std::size_t appends) {
+  std::unique_lock lock(mutex_);
+  if (unfinished_ < appends) return;
+  shard_waits_ = true;
+  drained_.wait(lock, [&] { return unfinished_ < appends; });
+  shard_waits_ = false;
+}
+
+}  // namespace thalo::command

@@ -1,0 +1,84 @@
+// The wasm instances of one shard: which instance a new entity goes to, and what becomes of an instance that broke.
+//
+// Confined to its shard's thread.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <unordered_map>
+#include <utility>
+
+#include "base/result.h"
+#include "model/stream_name.h"
+#include "wasm/engine.h"
+
+namespace thalo::command {
+
+// An instance and the module it was made of. Entities share it; it dies with the last of them.
+class Slot {
+ public:
+  Slot(std::shared_ptr<const wasm::Module> module, std::unique_ptr<wasm::Instance> instance)
+      : module_(std::move(module)), instance_(std::move(instance)) {}
+
+  // False once a call broke the instance: its memory is given back at once, its entities are to be rebuilt elsewhere.
+  bool usable() const { return instance_ != nullptr; }
+  bool worn_out() const { return instance_ == nullptr || instance_->worn_out(); }
+  // Only while usable().
+  wasm::Instance& instance() { return *instance_; }
+  const std::shared_ptr<const wasm::Module>& module() const { return module_; }
+
+  // To be called after a failed call: lets go of an instance that broke.
+  void check() {
+    if (instance_ != nullptr && instance_->broken()) instance_.reset();
+  }
+
+ private:
+  const std::shared_ptr<const wasm::Module> module_;
+  std::unique_ptr<wasm::Instance> instance_;
+};
+
+// An entity's place in an instance: leaving it drops the entity there.
+class Seat {
+ public:
+  Seat() = default;
+  Seat(std::shared_ptr<Slot> slot, wasm::EntityHandle handle) : slot_(std::move(slot)), handle_(handle) {}
+  Seat(Seat&& other) noexcept : slot_(std::exchange(other.slot_, nullptr)), handle_(other.handle_) {}
+  Seat& operator=(Seat&& other) noexcept {
+    if (this != &other) {
+      leave();
+      slot_ = std::exchange(other.slot_, nullptr);
+      handle_ = other.handle_;
+    }
+    return *this;
+  }
+  Seat(const Seat&) = delete;
+  Seat& operator=(const Seat&) = delete;
+  ~Seat() { leave(); }
+
+  bool taken() const { return slot_ != nullptr; }
+  bool usable() const { return slot_ != nullptr && slot_->usable(); }
+  // Only while taken().
+  Slot& slot() const { return *slot_; }
+  wasm::Instance& instance() const { return slot_->instance(); }
+  wasm::EntityHandle handle() const { return handle_; }
+  void leave();
+
+ private:
+  std::shared_ptr<Slot> slot_;
+  wasm::EntityHandle handle_;
+};
+
+class InstancePool {
+ public:
+  explicit InstancePool(const wasm::Limits& limits) : limits_(limits) {}
+
+  // A fresh entity of `module`, in the newest instance that has room or in a new one.
+  base::Result<Seat> seat(const std::shared_ptr<const wasm::Module>& module, const model::StreamName& stream);
+
+ private:
+  const wasm::Limits limits_;
+  // The instance per module that takes new entities. Full ones live on through their entities alone.
+  std::unordered_map<const wasm::Module*, std::weak_ptr<Slot>> open_;
+};
+
+}  // namespace thalo::command

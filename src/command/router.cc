@@ -1,0 +1,112 @@
+#include "command/router.h"
+
+#include <algorithm>
+#include <functional>
+#include <utility>
+
+#include "base/json.h"
+
+namespace thalo::command {
+namespace {
+
+using base::Code;
+using base::fail;
+
+constexpr std::size_t command_name_size_bytes_max = 256;
+constexpr std::size_t id_field_size_bytes_max = 256;
+constexpr std::size_t metadata_size_bytes_max = 64 << 10;
+
+base::Result<> check_id_field(std::string_view field, std::string_view value) {
+  if (value.size() <= id_field_size_bytes_max) return {};
+  return fail(Code::invalid_argument, std::string(field) + " has " + std::to_string(value.size()) + " bytes; at most " +
+                                          std::to_string(id_field_size_bytes_max) + " are allowed");
+}
+
+base::Result<> check_metadata(std::string_view metadata) {
+  if (metadata.empty()) return {};
+  if (metadata.size() > metadata_size_bytes_max) {
+    return fail(Code::invalid_argument, "metadata has " + std::to_string(metadata.size()) + " bytes; at most " +
+                                            std::to_string(metadata_size_bytes_max) + " are allowed");
+  }
+  if (auto ok = base::check_json(metadata); !ok) return fail(Code::invalid_argument, "metadata is " + ok.error().message);
+  if (metadata[metadata.find_first_not_of(" \t\r\n")] != '{') return fail(Code::invalid_argument, "metadata must be a JSON object");
+  return {};
+}
+
+base::Result<> check_command_name(std::string_view name) {
+  if (name.empty()) return fail(Code::invalid_argument, "command is empty: name the command to execute, e.g. Increment");
+  if (auto ok = model::check_event_type(name); !ok) {
+    return fail(Code::invalid_argument,
+                name.size() > command_name_size_bytes_max
+                    ? "command has " + std::to_string(name.size()) + " bytes; at most " + std::to_string(command_name_size_bytes_max) + " are allowed"
+                    : "command has a control character or invalid UTF-8");
+  }
+  return {};
+}
+
+std::string known_aggregates(const Catalog& catalog) {
+  constexpr std::size_t shown_max = 20;
+  std::string out;
+  std::size_t shown = 0;
+  for (const auto& [category, module] : *catalog.modules()) {
+    if (shown++ == shown_max) return out + ", …";
+    if (!out.empty()) out += ", ";
+    out += category;
+  }
+  return out.empty() ? "none is loaded" : "loaded: " + out;
+}
+
+}  // namespace
+
+Router::Router(const RouterOptions& options, store::Store& store, const Catalog& catalog, const env::Clock& clock)
+    : catalog_(catalog), clock_(clock) {
+  ShardOptions shard = options.shard;
+  const std::size_t shards = std::max<std::size_t>(1, options.shards);
+  shard.cached_entities_max = std::max<std::size_t>(1, options.cached_entities_max / shards);
+  shards_.reserve(shards);
+  for (std::size_t number = 0; number < shards; ++number) shards_.push_back(std::make_unique<Shard>(number, shard, store, catalog));
+}
+
+base::Result<model::Command> Router::check(ExecuteRequest& request) const {
+  auto stream = model::StreamName::make(request.category, request.id);
+  if (!stream) return std::unexpected(stream.error());
+  if (auto ok = check_command_name(request.command); !ok) return std::unexpected(ok.error());
+  if (auto ok = base::check_json(request.payload); !ok) return fail(Code::invalid_argument, "payload is " + ok.error().message);
+  if (auto ok = check_id_field("command_id", request.command_id); !ok) return std::unexpected(ok.error());
+  if (auto ok = check_id_field("correlation_id", request.correlation_id); !ok) return std::unexpected(ok.error());
+  if (auto ok = check_id_field("causation_id", request.causation_id); !ok) return std::unexpected(ok.error());
+  if (auto ok = check_metadata(request.metadata); !ok) return std::unexpected(ok.error());
+  if (catalog_.find(request.category) == nullptr) {
+    return fail(Code::not_found, "no aggregate named '" + request.category + "' (" + known_aggregates(catalog_) + ")");
+  }
+  return model::Command{*std::move(stream),
+                        std::move(request.command),
+                        std::move(request.payload),
+                        std::move(request.command_id),
+                        std::move(request.correlation_id),
+                        std::move(request.causation_id),
+                        std::move(request.metadata),
+                        clock_.now_ms(),
+                        request.expected_version ? model::ExpectedVersion::exact(*request.expected_version) : model::ExpectedVersion::any(),
+                        request.deadline};
+}
+
+void Router::execute(ExecuteRequest request, std::unique_ptr<Caller> caller) {
+  auto command = check(request);
+  if (!command) return caller->answer(std::unexpected(std::move(command.error())));
+  Shard& shard = *shards_[std::hash<std::string>{}(command->stream.text()) % shards_.size()];
+  Task task{*std::move(command), std::move(caller)};
+  if (auto queued = shard.submit(std::move(task)); !queued) task.caller->answer(std::unexpected(std::move(queued.error())));
+}
+
+void Router::stop() {
+  for (const auto& shard : shards_) shard->stop();
+}
+
+std::size_t Router::cached_entities() const {
+  std::size_t total = 0;
+  for (const auto& shard : shards_) total += shard->cached_entities();
+  return total;
+}
+
+}  // namespace thalo::command

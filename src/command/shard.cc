@@ -1,0 +1,214 @@
+#include "command/shard.h"
+
+#include <pthread.h>
+
+#include <utility>
+
+#include "command/metadata.h"
+
+namespace thalo::command {
+namespace {
+
+using base::Code;
+using base::Error;
+
+std::size_t size_of(const Task& task) {
+  return task.command.payload.size() + task.command.metadata.size() + task.command.stream.text().size();
+}
+
+// Why the command is not worth executing any more, if so.
+std::optional<Error> given_up(const Task& task) {
+  if (task.caller->gone()) return Error{Code::cancelled, "the call was cancelled before its command was executed; nothing is stored"};
+  constexpr auto never = std::chrono::steady_clock::time_point::max();
+  if (task.command.deadline != never && std::chrono::steady_clock::now() >= task.command.deadline) {
+    return Error{Code::deadline_exceeded, "the deadline passed before the command was executed; nothing is stored"};
+  }
+  return std::nullopt;
+}
+
+Error wrong_version(const Entity& entity, model::ExpectedVersion expected) {
+  return {Code::aborted, "stream " + entity.stream.text() + " has version " + std::to_string(entity.version) + ", not the expected " +
+                             std::to_string(expected.version()) + "; nothing is stored; read it again and retry"};
+}
+
+}  // namespace
+
+Shard::Shard(std::size_t number, const ShardOptions& options, store::Store& store, const Catalog& catalog)
+    : options_(options),
+      store_(store),
+      catalog_(catalog),
+      inbox_("the command queue of shard " + std::to_string(number), options.queue_commands_max, options.queue_bytes_max),
+      gate_([this](const std::string& stream) { inbox_.push_unbounded(Wake{stream}); },
+            [this](Answer original) { inbox_.push_unbounded(std::move(original)); }),
+      instances_(options.limits),
+      entities_(options.cached_entities_max),
+      thread_([this, number] {
+        pthread_setname_np(pthread_self(), ("shard-" + std::to_string(number)).c_str());
+        run();
+      }) {}
+
+Shard::~Shard() { stop(); }
+
+base::Result<> Shard::submit(Task&& task) {
+  const std::size_t size_bytes = size_of(task);
+  Message message(std::move(task));
+  auto queued = inbox_.push(std::move(message), size_bytes);
+  if (!queued) task = std::get<Task>(std::move(message));  // push takes it only on success
+  return queued;
+}
+
+void Shard::stop() {
+  inbox_.close();
+  if (thread_.joinable()) thread_.join();
+}
+
+void Shard::on_appended(std::span<store::AppendOutcome> outcomes) { gate_.release(outcomes); }
+
+void Shard::run() {
+  std::vector<Message> messages;
+  while (next_messages(messages)) {
+    for (Message& message : messages) std::visit([this](auto& content) { take(std::move(content)); }, message);
+    messages.clear();
+    load_some();
+    cached_entities_.store(entities_.size(), std::memory_order_relaxed);
+  }
+}
+
+bool Shard::next_messages(std::vector<Message>& messages) {
+  if (!loading_.empty()) {
+    inbox_.take_all(messages);
+    return true;
+  }
+  if (inbox_.wait_all(messages)) return true;
+  // Stopping: what is under way may still wake entities that wait for it, with commands taken long ago.
+  gate_.wait_below(1);
+  return inbox_.take_all(messages) || settling_ > 0;
+}
+
+void Shard::take(Task task) {
+  if (auto reason = given_up(task)) return task.caller->answer(std::unexpected(*std::move(reason)));
+  Entity* entity = entities_.find(task.command.stream.text());
+  if (entity == nullptr) {
+    entity = &entities_.add(task.command.stream);
+    entity->waiting.push_back(std::move(task));
+    return start_loading(*entity);
+  }
+  if (entity->state == EntityState::ready) return execute(*entity, std::move(task));
+  if (entity->waiting.size() >= options_.entity_queue_commands_max) {
+    return task.caller->answer(base::fail(Code::resource_exhausted,
+                                          "entity " + entity->stream.text() + " is being rebuilt from its events and " +
+                                              std::to_string(entity->waiting.size()) + " commands wait for it; retry with backoff"));
+  }
+  entity->waiting.push_back(std::move(task));
+}
+
+void Shard::take(Answer original) {
+  const OriginalEvents& events = *original.original;
+  model::Accepted accepted;
+  accepted.repeated = true;
+  accepted.version = events.first + events.count;
+  auto read = store_.read_stream({.stream = events.stream, .from = events.first, .direction = store::Direction::forwards, .limit = events.count},
+                                 [&](const model::EventView& event) {
+                                   accepted.events.push_back(model::Event::from(event));
+                                   return true;
+                                 });
+  if (!read) return original.caller->answer(std::unexpected(read.error()));
+  original.caller->answer(std::move(accepted));
+}
+
+void Shard::take(Wake wake) {
+  Entity* entity = entities_.find(wake.stream);
+  if (entity == nullptr || entity->state != EntityState::settling) return;
+  --settling_;
+  rebuild(*entity);
+}
+
+bool Shard::must_rebuild(const Entity& entity) {
+  if (!entity.seat.usable() || entity.is_ahead_of_its_stream()) return true;
+  const auto* module = current_module(entity.stream.category());
+  if (module != nullptr && *module != entity.seat.slot().module()) return true;
+  // A worn-out instance is left when others live in it too: alone, an entity as large as that would gain nothing.
+  return entity.seat.slot().worn_out() && entity.seat.instance().entities() > 1 && !entity.has_appends_under_way();
+}
+
+void Shard::execute(Entity& entity, Task task) {
+  if (must_rebuild(entity)) {
+    entity.waiting.push_back(std::move(task));
+    return rebuild(entity);
+  }
+  const model::Command& command = task.command;
+  if (!command.id.empty()) {
+    if (const auto original = entity.command_ids.find(command.id)) {
+      return gate_.let_out({std::move(task.caller), model::Accepted{}, entity.flight,
+                            OriginalEvents{entity.stream.text(), original->first, original->count}});
+    }
+  }
+  if (!command.expected_version.accepts(entity.version)) {
+    return answer(entity, task, std::unexpected(wrong_version(entity, command.expected_version)));
+  }
+  auto handled = entity.seat.instance().handle(entity.seat.handle(), command, entity.version);
+  if (!handled) {
+    entity.seat.slot().check();
+    return answer(entity, task, std::unexpected(std::move(handled.error())));
+  }
+  if (auto* rejection = std::get_if<model::Rejection>(&*handled)) return answer(entity, task, std::move(*rejection));
+  auto& events = std::get<std::vector<model::NewEvent>>(*handled);
+  if (events.empty()) return answer(entity, task, model::Accepted{{}, entity.version, false});
+  append(entity, std::move(task), std::move(events));
+}
+
+void Shard::append(Entity& entity, Task task, std::vector<model::NewEvent> events) {
+  // The last moment at which the command can be given up: from here on its events are on their way.
+  if (auto reason = given_up(task)) return answer(entity, task, std::unexpected(*std::move(reason)));
+
+  const std::string metadata = event_metadata(task.command);
+  model::Accepted accepted;
+  accepted.version = entity.version + events.size();
+  accepted.events.reserve(events.size());
+  std::vector<model::EventView> views;
+  views.reserve(events.size());
+  for (model::NewEvent& event : events) {
+    event.metadata = metadata;
+    accepted.events.push_back(
+        {0, entity.version + accepted.events.size(), task.command.time_ms, entity.stream.text(), event.type, event.data, metadata});
+    views.push_back(accepted.events.back().view());
+  }
+  // Applied before they are handed to the store, so that no event is ever stored that its own module cannot apply.
+  if (auto applied = entity.seat.instance().apply(entity.seat.handle(), views); !applied) {
+    entity.seat.slot().check();
+    entity.seat = Seat();
+    return answer(entity, task,
+                  base::fail(applied.error().code, "aggregate " + std::string(entity.stream.category()) + " cannot apply the events of its own " +
+                                                       task.command.name + "; nothing is stored: " + applied.error().message));
+  }
+  if (entity.flight == nullptr) entity.flight = std::make_shared<Flight>(entity.stream.text());
+  gate_.hold_for_append({std::move(task.caller), std::move(accepted), entity.flight, std::nullopt});
+  const std::size_t count = events.size();
+  auto queued = store_.append({entity.stream.text(), model::ExpectedVersion::exact(entity.version), std::move(events), task.command.time_ms, 0}, *this);
+  if (!queued) {
+    entity.seat = Seat();  // it has applied what is not stored
+    Answer refused = gate_.take_back();
+    task.caller = std::move(refused.caller);
+    return answer(entity, task, std::unexpected(queued.error()));
+  }
+  if (!task.command.id.empty()) {
+    for (std::size_t i = 0; i < count; ++i) entity.command_ids.note(task.command.id, entity.version + i);
+  }
+  entity.version += count;
+  gate_.wait_below(options_.appends_under_way_max);
+}
+
+void Shard::answer(Entity& entity, Task& task, base::Result<ExecuteOutcome> outcome) {
+  gate_.let_out({std::move(task.caller), std::move(outcome), entity.flight, std::nullopt});
+}
+
+const std::shared_ptr<const wasm::Module>* Shard::current_module(std::string_view category) {
+  if (const auto generation = catalog_.generation(); generation != modules_generation_) {
+    modules_ = catalog_.modules();
+    modules_generation_ = generation;
+  }
+  const auto found = modules_->find(category);
+  return found == modules_->end() ? nullptr : &found->second;
+}
+
+}  // namespace thalo::command

@@ -1,0 +1,137 @@
+// The shard's second half: rebuilding entities from their events.
+#include <utility>
+
+#include "command/metadata.h"
+#include "command/shard.h"
+
+namespace thalo::command {
+namespace {
+
+using base::Code;
+
+// Stored events copied out of a read, as the guest takes them: one buffer, and views into it.
+class Slice {
+ public:
+  Slice(std::size_t events_max, std::size_t bytes_max) : events_max_(events_max), bytes_max_(bytes_max) {}
+
+  // False when the slice is full after this event.
+  bool add(const model::EventView& event) {
+    events_.push_back(model::Event::from(event));
+    bytes_ += event.type.size() + event.data.size() + event.metadata.size() + event.stream.size();
+    return events_.size() < events_max_ && bytes_ < bytes_max_;
+  }
+  bool full() const { return events_.size() >= events_max_ || bytes_ >= bytes_max_; }
+  const std::vector<model::Event>& events() const { return events_; }
+  std::vector<model::EventView> views() const {
+    std::vector<model::EventView> out;
+    out.reserve(events_.size());
+    for (const model::Event& event : events_) out.push_back(event.view());
+    return out;
+  }
+
+ private:
+  const std::size_t events_max_;
+  const std::size_t bytes_max_;
+  std::size_t bytes_ = 0;
+  std::vector<model::Event> events_;
+};
+
+}  // namespace
+
+void Shard::rebuild(Entity& entity) {
+  if (entity.has_appends_under_way()) {
+    // Its events are not all readable yet. The committer wakes this shard once they are, unless they have become so just now.
+    entity.flight->wake_wanted.store(true);
+    if (entity.has_appends_under_way() || !entity.flight->wake_wanted.exchange(false)) {
+      entity.state = EntityState::settling;
+      ++settling_;
+      return;
+    }
+  }
+  entity.forget();
+  start_loading(entity);
+}
+
+void Shard::start_loading(Entity& entity) {
+  entity.state = EntityState::loading;
+  const auto* module = current_module(entity.stream.category());
+  if (module == nullptr) {
+    return fail_loading(entity, {Code::not_found, "no aggregate named '" + std::string(entity.stream.category()) + "' is loaded"});
+  }
+  auto seat = instances_.seat(*module, entity.stream);
+  if (!seat) return fail_loading(entity, seat.error());
+  entity.seat = *std::move(seat);
+  // Most streams are shorter than a slice and ready at once; a longer one takes its turn with the others.
+  const std::string stream = entity.stream.text();
+  if (!load_slice(entity)) loading_.push_back(stream);
+}
+
+void Shard::load_some() {
+  // One slice for each entity that is loading, then the commands that came meanwhile.
+  for (std::size_t turns = loading_.size(); turns > 0; --turns) {
+    std::string stream = std::move(loading_.front());
+    loading_.pop_front();
+    Entity* entity = entities_.find(stream);
+    if (entity == nullptr || entity->state != EntityState::loading) continue;
+    if (!load_slice(*entity)) loading_.push_back(std::move(stream));
+  }
+}
+
+bool Shard::load_slice(Entity& entity) {
+  const bool careful = entity.version >= entity.careful_from;
+  Slice slice(careful ? 1 : options_.replay_slice_events, options_.replay_slice_bytes);
+  auto read = store_.read_stream({.stream = entity.stream.text(), .from = entity.version, .direction = store::Direction::forwards, .limit = UINT64_MAX},
+                                 [&](const model::EventView& event) { return slice.add(event); });
+  if (!read) {
+    fail_loading(entity, read.error());
+    return true;
+  }
+  if (slice.events().empty()) {
+    finish_loading(entity);
+    return true;
+  }
+  // Another entity of the same instance may have broken it between two slices.
+  if (!entity.seat.usable()) {
+    rebuild(entity);
+    return true;
+  }
+  if (auto applied = entity.seat.instance().apply(entity.seat.handle(), slice.views()); !applied) {
+    entity.seat.slot().check();
+    const model::Position failed_at = entity.version;
+    if (slice.events().size() == 1) {
+      const model::Event& event = slice.events().front();
+      fail_loading(entity, {applied.error().code, "entity " + entity.stream.text() + " is unavailable: its event " +
+                                                      std::to_string(event.position) + " (" + event.type + ") cannot be applied: " +
+                                                      applied.error().message + "; publish a module that can"});
+      return true;
+    }
+    entity.forget();
+    entity.careful_from = failed_at;
+    start_loading(entity);
+    return true;
+  }
+  for (const model::Event& event : slice.events()) {
+    if (const std::string id = command_id_of(event.metadata); !id.empty()) entity.command_ids.note(id, event.position);
+  }
+  entity.version += slice.events().size();
+  if (slice.full()) return false;
+  finish_loading(entity);
+  return true;
+}
+
+void Shard::fail_loading(Entity& entity, base::Error error) {
+  std::vector<Task> waiting = std::move(entity.waiting);
+  const std::string stream = entity.stream.text();
+  entities_.remove(stream);
+  for (Task& task : waiting) task.caller->answer(std::unexpected(error));
+}
+
+void Shard::finish_loading(Entity& entity) {
+  entity.state = EntityState::ready;
+  entity.careful_from = UINT64_MAX;
+  std::vector<Task> waiting = std::exchange(entity.waiting, std::vector<Task>());
+  // Through take() again: one of them may break the entity for those behind it.
+  for (Task& task : waiting) take(std::move(task));
+}
+
+}  // namespace thalo::command
