@@ -332,6 +332,8 @@ TEST_F(CommandTest, ARejectionComputedOnEventsThatWereLostNeverReachesTheClient)
   auto on_top = send(request("a", "Add", "{\"n\":1}"));
   auto rejected = send(request("a", "Add", "{\"n\":-100}"));
   auto empty = send(request("a", "Nothing"));
+  // All four are computed while the first one's fate is open.
+  while (module_->statistics().handled < 5) std::this_thread::yield();
   store_.disk().release_commits();
   for (auto* future : {&lost, &on_top, &rejected, &empty}) {
     const auto outcome = future->get();
