@@ -80,6 +80,7 @@ void GuestStore::arm(const Call& about) {
 }
 
 base::Result<> GuestStore::finish(ErrorHandle error, const Call& about) {
+  state_.end_call();
   if (error == nullptr) return {};
   std::uint64_t fuel_left = 0;
   ErrorHandle(wasmtime_context_get_fuel(context_, &fuel_left));

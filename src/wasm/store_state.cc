@@ -38,4 +38,24 @@ std::uint64_t StoreState::monotonic_now_ns() {
   return base + ++clock_readings * clock_step_ns;
 }
 
+void StoreState::print(OutputStream where, std::string_view text) {
+  std::string& line = printed_[static_cast<std::size_t>(where)];
+  for (const char c : text) {
+    if (c == '\n' || line.size() >= GuestLog::message_size_bytes_max) log_line(where);
+    if (c != '\n') line += c;
+  }
+}
+
+void StoreState::log_line(OutputStream where) {
+  std::string& line = printed_[static_cast<std::size_t>(where)];
+  const auto level = where == OutputStream::standard_error ? base::log::Level::warn : base::log::Level::info;
+  if (!line.empty()) log->write(level, stream, line);
+  line.clear();
+}
+
+void StoreState::end_call() {
+  log_line(OutputStream::standard_output);
+  log_line(OutputStream::standard_error);
+}
+
 }  // namespace thalo::wasm

@@ -16,6 +16,9 @@
 
 namespace thalo::wasm {
 
+// Where a guest that uses WASI prints to.
+enum class OutputStream : std::uint8_t { standard_output, standard_error };
+
 struct StoreState {
   StoreState(std::shared_ptr<GuestLog> guest_log, const Limits& guest_limits)
       : log(std::move(guest_log)), limits(guest_limits) {
@@ -43,6 +46,16 @@ struct StoreState {
   // The clocks stand still at the command's time, but for a step at every reading of the monotonic one, so that a guest
   // that waits for time to pass does not wait for ever.
   std::uint64_t monotonic_now_ns();
+
+  // Logs what a guest prints, line by line; what follows the last line break waits for more, at most a log message's
+  // size.
+  void print(OutputStream where, std::string_view text);
+  // Logs what still waits.
+  void end_call();
+
+ private:
+  void log_line(OutputStream where);
+  std::string printed_[2];
 };
 
 }  // namespace thalo::wasm

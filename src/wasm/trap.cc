@@ -94,6 +94,9 @@ base::Error describe_failure(const wasmtime_error_t& error, const StoreState& st
     return {Code::resource_exhausted, what + "needed more than " + std::to_string(limits.memory_per_instance_bytes) +
                                           " bytes of memory (limit --memory-limit), then: " + cause + where};
   }
+  if (contains(cause, "fuel allocated for hostcalls")) {
+    return {Code::resource_exhausted, what + "handed more than 128 MiB to the host at once" + where};
+  }
   if (!state.host_trap.empty()) return {Code::failed_precondition, what + excerpt(state.host_trap) + where};
   if (contains(message.view(), "wasm trap: ") || !where.empty()) {
     return {Code::failed_precondition, what + "trapped: " + cause + where};

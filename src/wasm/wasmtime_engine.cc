@@ -1,5 +1,7 @@
 #include "wasm/wasmtime_engine.h"
 
+#include "base/log.h"
+#include "wasm/artifact_cache.h"
 #include "wasm/digest.h"
 #include "wasm/engine_core.h"
 #include "wasm/host_imports.h"
@@ -47,7 +49,9 @@ base::Result<std::optional<std::string>> ask_snapshot_format(const std::shared_p
 class WasmtimeEngine final : public Engine {
  public:
   WasmtimeEngine(std::shared_ptr<const EngineCore> core, EngineOptions options)
-      : core_(std::move(core)), options_(std::move(options)) {}
+      : core_(std::move(core)),
+        options_(std::move(options)),
+        cache_(options_.cache_folder, EngineCore::fingerprint()) {}
 
   base::Result<std::shared_ptr<const Module>> load(std::string name, std::string_view bytes) override {
     const std::string what = "module '" + name + "': ";
@@ -73,13 +77,9 @@ class WasmtimeEngine final : public Engine {
     loaded->name = std::move(name);
     loaded->digest = sha256_hex(bytes);
     loaded->size_bytes = bytes.size();
-    wasmtime_component_t* raw = nullptr;
-    if (const ErrorHandle error(wasmtime_component_new(
-            core_->engine(), reinterpret_cast<const std::uint8_t*>(bytes.data()), bytes.size(), &raw));
-        error != nullptr) {
-      return fail(Code::invalid_argument, "it is not a valid component: " + innermost_cause(*error));
-    }
-    loaded->component.reset(raw);
+    auto compiled = compile(loaded->digest, bytes);
+    if (!compiled) return std::unexpected(compiled.error());
+    loaded->component = std::move(*compiled);
     auto contract = find_contract(*loaded->component, *core_->engine());
     if (!contract) return std::unexpected(contract.error());
     loaded->contract = std::move(*contract);
@@ -90,8 +90,32 @@ class WasmtimeEngine final : public Engine {
     return loaded;
   }
 
+  // From the cache, or compiled now and kept there.
+  base::Result<ComponentHandle> compile(const std::string& digest, std::string_view bytes) {
+    const auto* data = reinterpret_cast<const std::uint8_t*>(bytes.data());
+    wasmtime_component_t* raw = nullptr;
+    if (const auto artifact = cache_.find(digest)) {
+      const ErrorHandle error(wasmtime_component_deserialize(
+          core_->engine(), reinterpret_cast<const std::uint8_t*>(artifact->data()), artifact->size(), &raw));
+      if (error == nullptr) return ComponentHandle(raw);
+      base::log::warn("a compiled module in the cache is of another engine; it is compiled again",
+                      {{"reason", innermost_cause(*error)}});
+      cache_.forget(digest);
+    }
+    if (const ErrorHandle error(wasmtime_component_new(core_->engine(), data, bytes.size(), &raw)); error != nullptr) {
+      return fail(Code::invalid_argument, "it is not a valid component: " + innermost_cause(*error));
+    }
+    ComponentHandle component(raw);
+    ByteVector artifact;
+    if (ErrorHandle(wasmtime_component_serialize(component.get(), artifact.get())) == nullptr) {
+      cache_.keep(digest, artifact.view());
+    }
+    return component;
+  }
+
   const std::shared_ptr<const EngineCore> core_;
   const EngineOptions options_;
+  const ArtifactCache cache_;
 };
 
 }  // namespace

@@ -154,8 +154,8 @@
       (i32.add (call $recurse (i32.add (local.get $n) (i32.const 1))) (call $recurse (i32.add (local.get $n) (i32.const 2)))))
 
     (func (export "format") (result i32)
-;;@format
       (local $answer i32)
+;;@format
       (local.set $answer (call $alloc (i32.const 12)))
       (i32.store8 (local.get $answer) (i32.const 1))
       (i32.store offset=4 (local.get $answer) (i32.const 0x4f0))

@@ -52,18 +52,18 @@
   (type $error (variant (case "command" (tuple string string)) (case "deserialize-command" (tuple string string))
     (case "deserialize-context" string) (case "deserialize-event" (tuple string string))
     (case "serialize-error" (tuple string string)) (case "serialize-event" string)))
-  (alias core export $rules "reset" (core func $reset1))
+  (alias core export $rules "reset" (core func $reset))
   (func $format (result (option string)) (canon lift (core func $rules "format") (memory (core memory $memory)) (realloc (core func $realloc))))
   (func $constructor (param "id" string) (result (own $entity))
     (canon lift (core func $rules "constructor") (memory (core memory $memory)) (realloc (core func $realloc))))
   (func $apply (param "self" (borrow $entity)) (param "events" (list $event)) (result (result (error $error)))
-    (canon lift (core func $rules "apply") (memory (core memory $memory)) (realloc (core func $realloc)) (post-return (core func $reset1))))
+    (canon lift (core func $rules "apply") (memory (core memory $memory)) (realloc (core func $realloc)) (post-return (core func $reset))))
   (func $handle (param "self" (borrow $entity)) (param "command" $command) (result (result (list $event) (error $error)))
-    (canon lift (core func $rules "handle") (memory (core memory $memory)) (realloc (core func $realloc)) (post-return (core func $reset1))))
+    (canon lift (core func $rules "handle") (memory (core memory $memory)) (realloc (core func $realloc)) (post-return (core func $reset))))
   (func $snapshot (param "self" (borrow $entity)) (result (result string (error string)))
-    (canon lift (core func $rules "snapshot") (memory (core memory $memory)) (realloc (core func $realloc)) (post-return (core func $reset1))))
+    (canon lift (core func $rules "snapshot") (memory (core memory $memory)) (realloc (core func $realloc)) (post-return (core func $reset))))
   (func $restore (param "self" (borrow $entity)) (param "snapshot" string) (result (result (error string)))
-    (canon lift (core func $rules "restore") (memory (core memory $memory)) (realloc (core func $realloc)) (post-return (core func $reset1))))
+    (canon lift (core func $rules "restore") (memory (core memory $memory)) (realloc (core func $realloc)) (post-return (core func $reset))))
 
   ;; An exported interface must name its types, which only a component around the functions can do.
   (component $interface

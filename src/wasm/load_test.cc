@@ -1,0 +1,92 @@
+// What load accepts and how it refuses everything else.
+#include "wasm/test_support.h"
+
+namespace thalo::wasm {
+namespace {
+
+using namespace testing;
+
+base::Error refusal(std::string_view bytes, EngineOptions options = {}) {
+  auto engine = make_wasmtime_engine(options).value();
+  auto module = engine->load("shop", bytes);
+  return module ? base::Error{} : module.error();
+}
+
+TEST(Load, both_worlds_are_told_apart_by_their_exports) {
+  EXPECT_EQ(counter_v1().world(), World::v1);
+  EXPECT_EQ(counter_v0_8().world(), World::v0_8);
+  EXPECT_EQ(counter_v1().snapshot_format(), "counter/1");
+  EXPECT_EQ(counter_v0_8().snapshot_format(), std::nullopt);
+  EXPECT_EQ(counter_v1().name(), "counter");
+  EXPECT_EQ(counter_v1().digest().size(), 64U);
+  EXPECT_EQ(counter_v1().size_bytes(), guests::counter().size());
+}
+
+TEST(Load, any_minor_version_of_world_1_is_accepted_and_no_other_major_one) {
+  std::string later = guests::counter();
+  const auto at = later.find("thalo:aggregate/aggregate@1.0.0");
+  ASSERT_NE(at, std::string::npos);
+  later.replace(at + 26, 5, "1.7.3");
+  EXPECT_TRUE(engine().load("counter", later));
+  later.replace(at + 26, 5, "2.0.0");
+  EXPECT_THAT(refusal(later).message, AllOf(HasSubstr("neither"), HasSubstr("thalo:aggregate/aggregate@2.0.0")));
+}
+
+TEST(Load, what_is_no_component_is_refused_with_what_it_is) {
+  EXPECT_EQ(refusal("").code, Code::invalid_argument);
+  EXPECT_THAT(refusal("").message, AllOf(HasSubstr("module 'shop'"), HasSubstr("empty")));
+  EXPECT_THAT(refusal("#!/bin/sh\necho hello").message, HasSubstr("not WebAssembly"));
+  EXPECT_THAT(refusal("(component)").message, HasSubstr("not WebAssembly"));
+  EXPECT_THAT(refusal(guests::assemble("(module)")).message,
+              AllOf(HasSubstr("core WebAssembly module"), HasSubstr("thalo build")));
+}
+
+TEST(Load, a_component_damaged_anywhere_is_refused_and_never_crashes) {
+  const std::string whole = guests::counter();
+  for (std::size_t size = 8; size < whole.size(); size += 97) {
+    EXPECT_EQ(refusal(whole.substr(0, size)).code, Code::invalid_argument) << size;
+  }
+  for (std::size_t at = 8; at < whole.size(); at += 61) {
+    std::string damaged = whole;
+    damaged[at] = static_cast<char>(damaged[at] ^ 0x55);
+    auto module = engine().load("counter", damaged);  // some bytes do not matter: a refusal or a module, no crash
+    EXPECT_TRUE(module || module.error().code == Code::invalid_argument) << at;
+  }
+}
+
+TEST(Load, too_large_a_component_is_refused_with_its_size_and_the_limit) {
+  const auto error = refusal(guests::counter(), {.cache_folder = {}, .component_size_bytes_max = 1000});
+  EXPECT_EQ(error.code, Code::invalid_argument);
+  EXPECT_THAT(error.message, AllOf(HasSubstr("at most 1000"), HasSubstr(std::to_string(guests::counter().size()))));
+}
+
+TEST(Load, another_world_is_refused_with_what_is_missing_and_what_is_there) {
+  const auto component = guests::assemble(R"((component
+    (core module $m (func (export "run") (result i32) (i32.const 0)))
+    (core instance $i (instantiate $m))
+    (func $run (result (result)) (canon lift (core func $i "run")))
+    (export "compute" (func $run))))");
+  EXPECT_THAT(refusal(component).message,
+              AllOf(HasSubstr("thalo:aggregate/aggregate@1.x"), HasSubstr("'aggregate' of Thalo 0.8"),
+                    HasSubstr("function 'compute'")));
+  EXPECT_THAT(refusal(guests::assemble("(component)")).message, HasSubstr("nothing"));
+}
+
+TEST(Load, a_missing_or_different_function_is_named) {
+  const auto component = guests::assemble(R"((component
+    (core module $m (func (export "format") (result i32) (i32.const 0)))
+    (core instance $i (instantiate $m))
+    (func $format (result u32) (canon lift (core func $i "format")))
+    (instance $x (export "snapshot-format" (func $format)))
+    (export "thalo:aggregate/aggregate@1.0.0" (instance $x))))");
+  EXPECT_THAT(refusal(component).message, AllOf(HasSubstr("no function '[constructor]entity'"), HasSubstr("wit/")));
+}
+
+TEST(Load, a_module_that_traps_or_never_ends_at_its_start_is_refused_with_the_reason) {
+  EXPECT_THAT(refusal(guests::make({.parts = {{"format", "unreachable"}}})).message,
+              AllOf(HasSubstr("fails when it is started"), HasSubstr("unreachable"), HasSubstr("snapshot-format")));
+  EXPECT_THAT(refusal(guests::make({.parts = {{"format", "(loop $x (br $x))"}}})).message, HasSubstr("limit --"));
+}
+
+}  // namespace
+}  // namespace thalo::wasm
