@@ -18,6 +18,7 @@
 #include <vector>
 
 #include "base/bounded_queue.h"
+#include "store/commit_limits.h"
 #include "store/head_listeners.h"
 #include "store/head_table.h"
 #include "store/poison.h"
@@ -25,16 +26,6 @@
 #include "store/store.h"
 
 namespace thalo::store {
-
-struct CommitLimits {
-  std::size_t queue_appends_max = 65'536;
-  std::size_t queue_bytes_max = std::size_t{256}
-                                << 20;  // of encoded events, in the queue and in the batch being written
-  std::size_t append_bytes_max = std::size_t{64} << 20;
-  std::uint32_t append_events_max = 65'536;
-  std::size_t batch_bytes_max = std::size_t{4} << 20;  // a larger append is a batch by itself
-  std::size_t batch_events_max = 16'384;
-};
 
 // An append that passed its check, with its place.
 struct PlacedAppend {

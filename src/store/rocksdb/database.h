@@ -1,0 +1,59 @@
+// RocksDB, opened and tuned for the store: its columns, its errors as values. Only this folder includes RocksDB.
+#pragma once
+
+#include <rocksdb/db.h>
+
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "base/result.h"
+#include "model/event.h"
+#include "store/poison.h"
+#include "store/rocksdb/engine_hooks.h"
+#include "store/rocksdb/store_folder.h"
+
+namespace thalo::store {
+
+inline rocksdb::Slice slice(std::string_view text) { return {text.data(), text.size()}; }
+inline std::string_view view(const rocksdb::Slice& slice) { return {slice.data(), slice.size()}; }
+
+// An engine's failure as an error; `doing` says what failed, e.g. "reading the index of stream counter-a".
+base::Error engine_error(const rocksdb::Status& status, std::string_view doing);
+inline std::unexpected<base::Error> engine_failure(const rocksdb::Status& status, std::string_view doing) {
+  return std::unexpected(engine_error(status, doing));
+}
+
+// An open database and its columns. Any thread; must be destroyed after every iterator made from it.
+class Database {
+ public:
+  // Opens the database of a locked folder, makes it when the folder is new. A later background error of the engine sets
+  // `poison`, which must outlive the database.
+  static base::Result<std::unique_ptr<Database>> open(StoreFolder& folder, const RocksdbOptions& options,
+                                                      const EngineHooks& hooks, Poison& poison);
+  Database(const Database&) = delete;
+  Database& operator=(const Database&) = delete;
+  ~Database();
+
+  rocksdb::DB& db() { return *db_; }
+  rocksdb::ColumnFamilyHandle* events() const { return columns_[1]; }
+  rocksdb::ColumnFamilyHandle* index() const { return columns_[2]; }
+  rocksdb::ColumnFamilyHandle* cursors() const { return columns_[3]; }
+  rocksdb::ColumnFamilyHandle* snapshots() const { return columns_[4]; }
+
+  std::uint32_t stretch_events() const { return stretch_events_; }
+  // The number of events in the store: found at opening, when their files were checked to be gapless.
+  model::GlobalPosition head_at_open() const { return head_at_open_; }
+
+ private:
+  Database() = default;
+  base::Result<> read_or_write_meta(StoreFolder& folder, const RocksdbOptions& options);
+  base::Result<> find_head(const StoreFolder& folder);
+
+  std::unique_ptr<rocksdb::DB> db_;
+  std::vector<rocksdb::ColumnFamilyHandle*> columns_;
+  std::uint32_t stretch_events_ = 0;
+  model::GlobalPosition head_at_open_ = 0;
+};
+
+}  // namespace thalo::store

@@ -1,0 +1,277 @@
+#include "store/rocksdb/embedded_store.h"
+
+#include <algorithm>
+#include <array>
+#include <system_error>
+#include <utility>
+
+#include "store/filter_matcher.h"
+#include "store/record.h"
+#include "store/rocksdb/event_reader.h"
+#include "store/rocksdb/small_values.h"
+#include "store/varint.h"
+
+namespace thalo::store {
+namespace {
+
+using base::Code;
+using base::fail;
+
+// Positions taken from the index at once by a reader.
+constexpr std::uint64_t read_positions_max = 4096;
+constexpr std::size_t kept_batch_bytes_max = std::size_t{16} << 20;
+constexpr std::size_t snapshot_bytes_max = std::size_t{64} << 20;
+constexpr std::size_t cursor_bytes_max = std::size_t{1} << 20;
+
+base::Result<> check_options(const RocksdbOptions& options) {
+  const auto refuse = [](const char* name) {
+    return fail(Code::invalid_argument, std::string(name) + " is out of range");
+  };
+  if (options.stretch_events == 0) return refuse("stretch_events");
+  if (options.commit.queue_appends_max == 0) return refuse("queue_appends_max");
+  if (options.events_buffer_bytes < (1 << 16) || options.events_buffer_bytes > (std::size_t{1} << 32))
+    return refuse("events_buffer_bytes");
+  if (options.index_buffer_bytes < (1 << 16) || options.index_buffer_bytes > (std::size_t{1} << 32))
+    return refuse("index_buffer_bytes");
+  return {};
+}
+
+}  // namespace
+
+base::Result<std::unique_ptr<Store>> open_rocksdb_store(const RocksdbOptions& options) {
+  return open_rocksdb_store(options, EngineHooks{});
+}
+
+base::Result<std::unique_ptr<Store>> open_rocksdb_store(const RocksdbOptions& options, const EngineHooks& hooks) {
+  if (auto checked = check_options(options); !checked) return std::unexpected(std::move(checked.error()));
+  auto folder = StoreFolder::open(options.path, options.create_if_missing);
+  if (!folder) return std::unexpected(std::move(folder.error()));
+  auto store = std::make_unique<EmbeddedStore>(std::move(*folder), options);
+  if (auto opened = store->open(hooks); !opened) return std::unexpected(std::move(opened.error()));
+  return store;
+}
+
+EmbeddedStore::EmbeddedStore(StoreFolder folder, const RocksdbOptions& options)
+    : folder_(std::move(folder)),
+      options_(options),
+      heads_(options.head_cache_streams, [this](std::string_view stream) { return index_->version(stream); }) {}
+
+EmbeddedStore::~EmbeddedStore() { close(); }
+
+base::Result<> EmbeddedStore::open(const EngineHooks& hooks) {
+  auto database = Database::open(folder_, options_, hooks, poison_);
+  if (!database) return std::unexpected(std::move(database.error()));
+  database_ = std::move(*database);
+  const model::GlobalPosition head = database_->head_at_open();
+  index_ = std::make_unique<StreamIndex>(*database_, poison_);
+  const auto checkpoint = index_->read_checkpoint(head);
+  if (!checkpoint) return std::unexpected(checkpoint.error());
+  try {
+    index_->start();
+    const auto indexed = scan_events(*database_, *checkpoint, head, [&](const Record& record) {
+      index_->add(record.event.stream, record.event.position, record.event.global_position, 1);
+      return true;
+    });
+    if (!indexed) return indexed;
+    committer_.emplace(options_.commit, static_cast<CommitTarget&>(*this), heads_, poison_, head);
+    committer_->start();
+  } catch (const std::system_error& error) {
+    return fail(Code::unavailable,
+                "cannot start the threads of the store " + folder_.path().string() + ": " + error.what());
+  }
+  return {};
+}
+
+void EmbeddedStore::close() {
+  const std::lock_guard lock(close_mutex_);
+  if (closed_ || !committer_) return;
+  committer_->close();
+  index_->close();
+  closed_ = true;
+  // Events are synced already; this is for snapshots and the index. After a failure nothing is synced again: it could
+  // seem to succeed.
+  if (!poison_.is_set()) {
+    const auto status = database_->db().SyncWAL();
+    if (!status.ok()) poison_.set(engine_error(status, "syncing the log").message);
+  }
+}
+
+base::Result<> EmbeddedStore::append(Append append, AppendSink& sink) {
+  return committer_->append(std::move(append), sink);
+}
+
+base::Result<> EmbeddedStore::write(std::span<const PlacedAppend> batch) {
+  batch_.Clear();
+  rocksdb::Status status;
+  for (const PlacedAppend& placed : batch) {
+    std::uint32_t index = 0;
+    placed.events->for_each([&](std::string_view body) {
+      std::array<char, sizeof(model::GlobalPosition)> key;
+      put_big_endian64(key.data(), placed.first_global_position + index);
+      const RecordHead head(placed.events->count() - 1 - index, placed.first_position + index);
+      const rocksdb::Slice key_slice(key.data(), key.size());
+      const std::array<rocksdb::Slice, 2> value = {slice(head.text()), slice(body)};
+      if (status.ok())
+        status =
+            batch_.Put(database_->events(), rocksdb::SliceParts(&key_slice, 1), rocksdb::SliceParts(value.data(), 2));
+      ++index;
+    });
+  }
+  rocksdb::WriteOptions synced;
+  synced.sync = true;
+  if (status.ok()) status = database_->db().Write(synced, &batch_);
+  if (batch_.GetDataSize() > kept_batch_bytes_max) batch_ = rocksdb::WriteBatch();
+  if (!status.ok()) return engine_failure(status, "writing events to the log");
+  return {};
+}
+
+void EmbeddedStore::publish(std::span<const PlacedAppend> batch, model::GlobalPosition /*head*/) {
+  for (const PlacedAppend& placed : batch) index_->add(placed);
+}
+
+base::Result<std::uint64_t> EmbeddedStore::read_stream(const StreamQuery& query, EventVisitor visit) {
+  const auto version = index_->version(query.stream);
+  if (!version) return std::unexpected(version.error());
+  const bool forwards = query.direction == Direction::forwards;
+  if (*version == 0 || (forwards && query.from >= *version)) return 0;
+  model::Position begin = forwards ? query.from : 0;
+  model::Position end = forwards ? *version : std::min(query.from, *version - 1) + 1;
+  if (end - begin > query.limit) (forwards ? end = begin + query.limit : begin = end - query.limit);
+  StreamReader reader(*database_, query.stream);
+  std::vector<model::GlobalPosition> positions;
+  std::uint64_t shown = 0;
+  const auto counted = [&](const model::EventView& event) {
+    ++shown;
+    return visit(event);
+  };
+  while (begin < end) {
+    const std::uint64_t count = std::min(read_positions_max, end - begin);
+    const model::Position first = forwards ? begin : end - count;
+    positions.clear();
+    if (auto found = index_->positions(query.stream, first, count, positions); !found)
+      return std::unexpected(std::move(found.error()));
+    if (positions.size() != count) {
+      return fail(Code::data_loss, "the index of stream " + std::string(query.stream) + " is damaged: it has " +
+                                       std::to_string(*version) + " events and does not know where event " +
+                                       std::to_string(first + positions.size()) +
+                                       " is; restore the store from a backup");
+    }
+    const auto more = reader.read(positions, first, query.direction, counted);
+    if (!more) return std::unexpected(more.error());
+    if (!*more) break;
+    (forwards ? begin += count : end -= count);
+  }
+  return shown;
+}
+
+base::Result<AllResult> EmbeddedStore::read_all(const AllQuery& query, EventVisitor visit) {
+  const FilterMatcher matcher(query.filter);
+  const model::GlobalPosition head = this->head();
+  AllResult result{.next = query.from};
+  if (query.limit == 0 || query.from >= head) return result;
+  const model::GlobalPosition end = query.from + std::min(query.scan_limit, head - query.from);
+  const auto scanned = scan_events(*database_, query.from, end, [&](const Record& record) {
+    result.next = record.event.global_position + 1;
+    if (!matcher.matches(record.event)) {
+      ++result.skipped;
+      return true;
+    }
+    ++result.shown;
+    return visit(record.event) && result.shown < query.limit;
+  });
+  if (!scanned) return std::unexpected(scanned.error());
+  return result;
+}
+
+base::Result<std::uint64_t> EmbeddedStore::stream_version(std::string_view stream) { return index_->version(stream); }
+
+std::uint64_t EmbeddedStore::on_head_moved(std::function<void(model::GlobalPosition)> callback) {
+  return committer_->listeners().add(std::move(callback));
+}
+
+void EmbeddedStore::stop_head_moved(std::uint64_t id) { committer_->listeners().remove(id); }
+
+base::Result<> EmbeddedStore::check_writable() const {
+  if (closed_) return fail(Code::unavailable, "the store is closed: the server is shutting down; retry later");
+  return poison_.check();
+}
+
+base::Result<> EmbeddedStore::write_small(rocksdb::WriteBatch& batch, bool sync, std::string_view doing) {
+  if (auto writable = check_writable(); !writable) return writable;
+  rocksdb::WriteOptions options;
+  options.sync = sync;
+  const auto status = database_->db().Write(options, &batch);
+  if (status.ok()) return {};
+  poison_.set(engine_error(status, doing).message);
+  return poison_.check();
+}
+
+base::Result<> EmbeddedStore::save_cursor(std::string_view name, const Cursor& cursor) {
+  if (name.empty() || name.size() + cursor.data.size() > cursor_bytes_max) {
+    return fail(Code::invalid_argument, "a cursor needs a name, and name and data may have " +
+                                            std::to_string(cursor_bytes_max) + " bytes together");
+  }
+  rocksdb::WriteBatch batch;
+  batch.Put(database_->cursors(), slice(name), encode_cursor(cursor));
+  return write_small(batch, true, "saving the cursor " + std::string(name));
+}
+
+base::Result<std::optional<Cursor>> EmbeddedStore::load_cursor(std::string_view name) {
+  rocksdb::PinnableSlice value;
+  const auto status = database_->db().Get({}, database_->cursors(), slice(name), &value);
+  if (status.IsNotFound()) return std::nullopt;
+  if (!status.ok()) return engine_failure(status, "loading the cursor " + std::string(name));
+  return decode_cursor(name, view(value));
+}
+
+base::Result<> EmbeddedStore::delete_cursor(std::string_view name) {
+  rocksdb::WriteBatch batch;
+  batch.Delete(database_->cursors(), slice(name));
+  return write_small(batch, true, "deleting the cursor " + std::string(name));
+}
+
+base::Result<std::vector<std::pair<std::string, Cursor>>> EmbeddedStore::list_cursors() {
+  std::vector<std::pair<std::string, Cursor>> all;
+  const std::unique_ptr<rocksdb::Iterator> iterator(database_->db().NewIterator({}, database_->cursors()));
+  for (iterator->SeekToFirst(); iterator->Valid(); iterator->Next()) {
+    const std::string_view name = view(iterator->key());
+    auto cursor = decode_cursor(name, view(iterator->value()));
+    if (!cursor) return std::unexpected(std::move(cursor.error()));
+    all.emplace_back(name, *std::move(cursor));
+  }
+  if (!iterator->status().ok()) return engine_failure(iterator->status(), "listing the cursors");
+  return all;
+}
+
+base::Result<> EmbeddedStore::save_snapshot(std::string_view stream, const Snapshot& snapshot) {
+  if (snapshot.data.size() > snapshot_bytes_max) {
+    return fail(Code::invalid_argument, "the snapshot of stream " + std::string(stream) + " has " +
+                                            std::to_string(snapshot.data.size()) + " bytes and may have " +
+                                            std::to_string(snapshot_bytes_max));
+  }
+  rocksdb::WriteBatch batch;
+  batch.Put(database_->snapshots(), slice(stream), encode_snapshot(snapshot));
+  return write_small(batch, false, "saving the snapshot of stream " + std::string(stream));
+}
+
+base::Result<std::optional<Snapshot>> EmbeddedStore::load_snapshot(std::string_view stream) {
+  rocksdb::PinnableSlice value;
+  const auto status = database_->db().Get({}, database_->snapshots(), slice(stream), &value);
+  if (status.IsNotFound()) return std::nullopt;
+  if (!status.ok()) return engine_failure(status, "loading the snapshot of stream " + std::string(stream));
+  auto snapshot = decode_snapshot(stream, view(value));
+  if (!snapshot) return std::unexpected(std::move(snapshot.error()));
+  const auto version = stream_version(stream);
+  if (!version) return std::unexpected(version.error());
+  // A snapshot ahead of its stream holds what was never stored.
+  if (snapshot->version > *version) return std::nullopt;
+  return *std::move(snapshot);
+}
+
+base::Result<> EmbeddedStore::delete_snapshot(std::string_view stream) {
+  rocksdb::WriteBatch batch;
+  batch.Delete(database_->snapshots(), slice(stream));
+  return write_small(batch, false, "deleting the snapshot of stream " + std::string(stream));
+}
+
+}  // namespace thalo::store

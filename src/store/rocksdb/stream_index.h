@@ -1,0 +1,78 @@
+// Where the events of each stream are.
+//
+// Global positions are divided into stretches of equal length. The newest ones are in memory, the older ones in the
+// column `index`, written in sorted chunks by the index thread, off the commit path. A checkpoint says up to where the
+// column is complete; what follows it is read again when the store opens. The index is a function of the events alone:
+// written twice, it is the same.
+#pragma once
+
+#include <condition_variable>
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <mutex>
+#include <span>
+#include <string_view>
+#include <thread>
+#include <vector>
+
+#include "base/result.h"
+#include "store/committer.h"
+#include "store/poison.h"
+#include "store/rocksdb/database.h"
+#include "store/rocksdb/stretch.h"
+
+namespace thalo::store {
+
+class StreamIndex {
+ public:
+  // Both must outlive it.
+  StreamIndex(Database& database, Poison& poison);
+  ~StreamIndex();
+
+  // Reads the checkpoint; recovered events are added from there on. DATA_LOSS when it is damaged or beyond `head`.
+  base::Result<model::GlobalPosition> read_checkpoint(model::GlobalPosition head);
+  // Starts the index thread.
+  void start();
+  // Ends the thread after what it is writing. Stretches that are not on disk yet are read again when the store opens.
+  void close();
+
+  // Adds events in global order: before start() the thread that opens the store, then the committer. Waits when the
+  // index thread is two stretches behind, so that memory stays bounded.
+  void add(const PlacedAppend& placed) {
+    add(placed.stream, placed.first_position, placed.first_global_position, placed.events->count());
+  }
+  void add(std::string_view stream, model::Position first, model::GlobalPosition first_global, std::uint32_t count);
+
+  // The number of events of a stream. Any thread.
+  base::Result<std::uint64_t> version(std::string_view stream) const;
+  // Appends the global positions of the events [from, from + count) of a stream to `out`, fewer when it ends earlier.
+  // Any thread.
+  base::Result<> positions(std::string_view stream, model::Position from, std::uint64_t count,
+                           std::vector<model::GlobalPosition>& out) const;
+
+ private:
+  using Stretches = std::deque<std::shared_ptr<Stretch>>;
+
+  Stretches stretches() const;
+  void seal(model::GlobalPosition begin);
+  void run();
+  base::Result<> write(const Stretch& stretch);
+  base::Result<std::uint64_t> version_on_disk(std::string_view stream) const;
+  // Stops before `end`.
+  base::Result<> positions_on_disk(std::string_view stream, model::Position from, model::Position end,
+                                   std::vector<model::GlobalPosition>& out) const;
+
+  Database& database_;
+  Poison& poison_;
+  const std::uint32_t stretch_events_;
+
+  std::shared_ptr<Stretch> newest_;  // the adding thread's own pointer to the last of stretches_
+  mutable std::mutex mutex_;         // guards what follows
+  std::condition_variable changed_;
+  Stretches stretches_;  // oldest first; all but the last are full and wait for the index thread
+  bool stopping_ = false;
+  std::thread thread_;
+};
+
+}  // namespace thalo::store
