@@ -240,11 +240,9 @@ __attribute__((weak)) void* operator new(std::size_t size) {
 }
 
 #if defined(_LIBCPP_VERSION)
-#if !defined(_LIBCPP_VERBOSE_ABORT_NOEXCEPT)
-#define _LIBCPP_VERBOSE_ABORT_NOEXCEPT
-#endif
 _LIBCPP_BEGIN_NAMESPACE_STD
-__attribute__((weak, noreturn)) void __libcpp_verbose_abort(const char* format, ...) _LIBCPP_VERBOSE_ABORT_NOEXCEPT {
+__attribute__((weak, noreturn)) void __libcpp_verbose_abort(const char* format, ...) noexcept(noexcept(
+    ::std::__libcpp_verbose_abort(""))) {  // as the library has declared it, which differs between its versions
   // The format is the message, or has one place for it, the first argument.
   std::string_view message = format;
   const std::size_t place = message.find("%s");
