@@ -16,6 +16,7 @@ namespace thalo::wasm::testing {
 
 using base::Code;
 using ::testing::AllOf;
+using ::testing::AnyOf;
 using ::testing::HasSubstr;
 using ::testing::Not;
 

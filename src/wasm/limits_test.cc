@@ -1,0 +1,176 @@
+// Every limit is enforced, names itself, and costs only the instance that exceeded it.
+#include <atomic>
+#include <thread>
+
+#include "wasm/test_support.h"
+
+namespace thalo::wasm {
+namespace {
+
+using namespace testing;
+using std::chrono::milliseconds;
+
+Limits with(auto change) {
+  Limits limits;
+  change(limits);
+  return limits;
+}
+
+base::Error failure(const Limits& limits, const char* name, std::string payload = "{}") {
+  auto instance = instantiate(counter_v1(), limits);
+  Counter counter(*instance);
+  auto error = counter.error(name, std::move(payload));
+  EXPECT_TRUE(instance->broken()) << name;
+  return error;
+}
+
+TEST(Limits, an_endless_guest_is_stopped_by_time) {
+  const auto error = failure(with([](Limits& l) {
+                               l.time_per_call = milliseconds(50);
+                               l.fuel_per_call = 0;
+                             }),
+                             "loop");
+  EXPECT_EQ(error.code, Code::resource_exhausted);
+  EXPECT_THAT(error.message, AllOf(HasSubstr("more than 50 ms"), HasSubstr("--time-limit")));
+}
+
+TEST(Limits, an_endless_guest_is_stopped_by_fuel) {
+  const auto error = failure(with([](Limits& l) {
+                               l.time_per_call = std::chrono::hours(1);
+                               l.fuel_per_call = 10'000;
+                             }),
+                             "loop");
+  EXPECT_EQ(error.code, Code::resource_exhausted);
+  EXPECT_THAT(error.message, AllOf(HasSubstr("more than 10000 units of fuel"), HasSubstr("--fuel-limit")));
+}
+
+TEST(Limits, fuel_and_time_are_for_each_call_anew) {
+  auto instance = instantiate(counter_v1(), with([](Limits& l) { l.fuel_per_call = 2'000; }));
+  Counter counter(*instance);
+  for (int i = 0; i < 100; ++i) ASSERT_TRUE(counter.increment(1));
+  EXPECT_EQ(counter.count(), "100");
+}
+
+TEST(Limits, a_guest_that_wants_more_memory_is_refused_with_the_limit) {
+  const auto error = failure(with([](Limits& l) { l.memory_per_instance_bytes = 8u << 20; }), "grow");
+  EXPECT_EQ(error.code, Code::resource_exhausted);
+  EXPECT_THAT(error.message, AllOf(HasSubstr("more than 8388608 bytes"), HasSubstr("--memory-limit")));
+}
+
+TEST(Limits, a_module_that_needs_more_memory_to_start_is_refused) {
+  const auto instance = counter_v1().instantiate(with([](Limits& l) { l.memory_per_instance_bytes = 1u << 20; }));
+  ASSERT_FALSE(instance);
+  EXPECT_EQ(instance.error().code, Code::resource_exhausted);
+  EXPECT_THAT(instance.error().message, HasSubstr("--memory-limit"));
+}
+
+TEST(Limits, memory_is_counted_and_a_grown_instance_is_worn_out) {
+  auto instance = instantiate(counter_v1(), with([](Limits& l) { l.memory_retire_bytes = 6u << 20; }));
+  EXPECT_EQ(instance->memory_bytes(), 64U * 65536) << "the guest's own 64 pages";
+  Counter counter(*instance);
+  EXPECT_FALSE(instance->worn_out());
+  counter.events("grow-by", "64");
+  EXPECT_EQ(instance->memory_bytes(), 128U * 65536);
+  EXPECT_TRUE(instance->worn_out());
+  EXPECT_EQ(instance->create(stream("b")).error().code, Code::resource_exhausted);
+  EXPECT_EQ(counter.count(), "0") << "what is in it still works";
+}
+
+TEST(Limits, too_many_events_are_refused_with_number_and_limit) {
+  const Limits limits = with([](Limits& l) { l.events_per_command = 10; });
+  auto instance = instantiate(counter_v1(), limits);
+  EXPECT_EQ(Counter(*instance).events("many", "10").size(), 10U);
+  const auto error = failure(limits, "many", "11");
+  EXPECT_EQ(error.code, Code::resource_exhausted);
+  EXPECT_THAT(error.message, AllOf(HasSubstr("11 events"), HasSubstr("at most 10"), HasSubstr("--events-limit")));
+}
+
+TEST(Limits, too_large_an_event_is_refused_with_size_and_limit) {
+  const Limits limits = with([](Limits& l) { l.event_size_bytes = 1000; });
+  auto instance = instantiate(counter_v1(), limits);
+  EXPECT_EQ(Counter(*instance).events("huge", "989").at(0).data.size(), 989U);
+  const auto error = failure(limits, "huge", "990");
+  EXPECT_EQ(error.code, Code::resource_exhausted);
+  EXPECT_THAT(error.message,
+              AllOf(HasSubstr("1001 bytes"), HasSubstr("at most 1000"), HasSubstr("--event-size-limit")));
+}
+
+TEST(Limits, an_answer_that_multiplies_one_text_is_not_copied_into_the_host_without_end) {
+  const auto error = failure({}, "amplify", "1000000");
+  EXPECT_EQ(error.code, Code::resource_exhausted);
+  EXPECT_THAT(error.message, HasSubstr("to the host at once"));
+}
+
+TEST(Limits, an_instance_takes_as_many_entities_as_it_may) {
+  auto instance = instantiate(counter_v1(), with([](Limits& l) { l.entities_per_instance = 3; }));
+  const auto first = instance->create(stream("1"));
+  ASSERT_TRUE(first && instance->create(stream("2")) && instance->create(stream("3")));
+  EXPECT_EQ(instance->create(stream("4")).error().code, Code::resource_exhausted);
+  instance->drop(*first);
+  EXPECT_TRUE(instance->create(stream("4")));
+}
+
+TEST(Limits, an_instance_wears_out_long_before_wasmtimes_handles_do) {
+  auto instance = instantiate(counter_v1());
+  int created = 0;
+  while (!instance->worn_out() && created < 1'000'000) {
+    const auto entity = instance->create(stream());
+    ASSERT_TRUE(entity) << entity.error().message;
+    instance->drop(*entity);
+    ++created;
+  }
+  EXPECT_LT(created, 100'000);
+  EXPECT_EQ(instance->create(stream()).error().code, Code::resource_exhausted);
+}
+
+TEST(Limits, a_destructor_is_under_the_limits_too) {
+  for (const char* body : {"unreachable", "(loop $x (br $x))"}) {
+    const auto module = load(guests::make({.parts = {{"destructor", body}}}));
+    auto instance = instantiate(*module, with([](Limits& l) { l.fuel_per_call = 100'000; }));
+    Counter counter(*instance);
+    instance->drop(counter.entity());
+    EXPECT_TRUE(instance->broken()) << body;
+  }
+}
+
+// What one of the threads below does over and over with an instance of its own.
+void misbehave(const char* name, const Limits& limits, const std::atomic<bool>& stop, std::atomic<int>& failures) {
+  while (!stop) {
+    auto instance = counter_v1().instantiate(limits);
+    if (!instance) continue;
+    const auto entity = (*instance)->create(stream(name));
+    if (!entity) continue;
+    if (!(*instance)->handle(*entity, command(name), 0)) ++failures;
+  }
+}
+
+TEST(Limits, healthy_guests_do_not_notice_trapping_endless_and_greedy_ones_beside_them) {
+  const Limits limits = with([](Limits& l) { l.time_per_call = milliseconds(20); });
+  std::atomic<bool> stop = false;
+  std::atomic<int> failures = 0;
+  std::vector<std::thread> hostile;
+  for (int i = 0; i < 4; ++i) {
+    for (const char* name : {"trap", "loop", "grow"})
+      hostile.emplace_back(misbehave, name, limits, std::cref(stop), std::ref(failures));
+  }
+  std::atomic<int> wrong = 0;
+  std::vector<std::thread> healthy;
+  for (int t = 0; t < 4; ++t) {
+    healthy.emplace_back([&wrong, t] {
+      auto instance = instantiate(counter_v1(), with([](Limits& l) { l.time_per_call = std::chrono::hours(1); }));
+      Counter counter(*instance, std::to_string(t));
+      for (int i = 1; i <= 300; ++i) {
+        if (!counter.increment(1) || counter.count() != std::to_string(i)) ++wrong;
+      }
+    });
+  }
+  for (auto& thread : healthy) thread.join();
+  // The hostile ones have all had their turn, or the test shows nothing.
+  while (failures < 12) std::this_thread::yield();
+  stop = true;
+  for (auto& thread : hostile) thread.join();
+  EXPECT_EQ(wrong, 0);
+}
+
+}  // namespace
+}  // namespace thalo::wasm
