@@ -2,6 +2,7 @@
 #include "store/store_suite.h"
 
 #include "store/memory/memory_store.h"
+#include "store/rocksdb/rocksdb_place.h"
 
 namespace thalo::store {
 namespace {
@@ -25,7 +26,11 @@ class MemoryPlace final : public StorePlace {
 std::string engine_name(const testing::TestParamInfo<StoreEngine>& info) { return info.param.name; }
 
 INSTANTIATE_TEST_SUITE_P(Engines, StoreSuite,
-                         testing::Values(StoreEngine{"memory", [] { return std::make_unique<MemoryPlace>(); }}),
+                         testing::Values(StoreEngine{"memory", [] { return std::make_unique<MemoryPlace>(); }},
+                                         StoreEngine{"rocksdb", [] { return std::make_unique<RocksdbPlace>(); }},
+                                         // So short that nearly everything is read through the index on disk.
+                                         StoreEngine{"rocksdb_short_stretches",
+                                                     [] { return std::make_unique<RocksdbPlace>(7); }}),
                          engine_name);
 
 }  // namespace

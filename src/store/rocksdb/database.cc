@@ -1,8 +1,10 @@
 #include "store/rocksdb/database.h"
 
 #include <rocksdb/metadata.h>
+#include <rocksdb/table_properties.h>
 
 #include <algorithm>
+#include <array>
 #include <system_error>
 
 #include "store/rocksdb/tuning.h"
@@ -13,6 +15,9 @@ namespace {
 
 using base::Code;
 using base::fail;
+
+// Files whose events are counted at opening: more than the logs that a crash leaves behind can fill.
+constexpr std::size_t counted_files_max = 256;
 
 constexpr std::string_view id_key = "id";
 constexpr std::string_view stretch_events_key = "stretch_events";
@@ -109,38 +114,53 @@ base::Result<> Database::read_or_write_meta(StoreFolder& folder, const RocksdbOp
   return {};
 }
 
-// Opening has moved what was in the logs to files, and every file knows its first and last key and how many it has: so
-// that the events are gapless is checked for the whole store without reading one of them.
+// Opening has moved what was in the logs to files, and every file knows its first and last key: so that the events are
+// gapless from file to file is checked for the whole store without reading one of them.
 base::Result<> Database::find_head(const StoreFolder& folder) {
-  struct File {
-    std::string name;
-    model::GlobalPosition begin;
-    model::GlobalPosition end;
-    std::uint64_t count;
-  };
-  std::vector<File> files;
   std::vector<rocksdb::LiveFileMetaData> live;
   db_->GetLiveFilesMetaData(&live);
+  std::vector<EventsFile> files;
   for (const auto& file : live) {
     if (file.column_family_name != "events") continue;
-    if (file.smallestkey.size() != 8 || file.largestkey.size() != 8 || file.num_deletions != 0) {
+    if (file.smallestkey.size() != 8 || file.largestkey.size() != 8)
       return damaged(folder, "the file rocksdb" + file.name + " holds something else than events");
-    }
-    files.push_back({file.name, get_big_endian64(file.smallestkey.data()), get_big_endian64(file.largestkey.data()) + 1,
-                     file.num_entries});
+    files.push_back({file.name, file.db_path + file.name, get_big_endian64(file.smallestkey.data()),
+                     get_big_endian64(file.largestkey.data()) + 1});
   }
-  std::ranges::sort(files, {}, &File::begin);
-  for (const File& file : files) {
-    if (file.begin > head_at_open_) {
+  std::ranges::sort(files, {}, &EventsFile::begin);
+  for (const EventsFile& file : files) {
+    if (file.begin > head_at_open_)
       return damaged(folder, "the events at global positions " + std::to_string(head_at_open_) + " to " +
                                  std::to_string(file.begin - 1) + " are missing");
-    }
-    if (file.begin < head_at_open_ || file.end - file.begin != file.count) {
-      return damaged(folder, "the file rocksdb" + file.name + " has " + std::to_string(file.count) +
+    if (file.begin < head_at_open_)
+      return damaged(folder, "the file rocksdb" + file.name + " holds events that another file holds too");
+    head_at_open_ = file.end;
+  }
+  if (files.size() > counted_files_max) files.erase(files.begin(), files.end() - counted_files_max);
+  return files.empty() ? base::Result<>() : count_events(folder, files);
+}
+
+// And each of the newest files has as many events as there are places between its ends.
+base::Result<> Database::count_events(const StoreFolder& folder, std::span<const EventsFile> files) {
+  std::array<char, 8> begin;
+  std::array<char, 8> end;
+  put_big_endian64(begin.data(), files.front().begin);
+  put_big_endian64(end.data(), files.back().end);
+  const rocksdb::Range range({begin.data(), begin.size()}, {end.data(), end.size()});
+  rocksdb::TablePropertiesCollection properties;
+  const auto status = db_->GetPropertiesOfTablesInRange(events(), &range, 1, &properties);
+  if (!status.ok())
+    return engine_failure(status, "reading the properties of the files of the store " + folder.path().string());
+  for (const EventsFile& file : files) {
+    const auto found = properties.find(file.path);
+    if (found == properties.end())
+      return damaged(folder, "the file rocksdb" + file.name + " does not say how many events it has");
+    const std::uint64_t count = found->second->num_entries;
+    if (count != file.end - file.begin || found->second->num_deletions != 0) {
+      return damaged(folder, "the file rocksdb" + file.name + " has " + std::to_string(count) +
                                  " events for the global positions " + std::to_string(file.begin) + " to " +
                                  std::to_string(file.end - 1));
     }
-    head_at_open_ = file.end;
   }
   return {};
 }

@@ -4,8 +4,10 @@
 #include <rocksdb/db.h>
 
 #include <memory>
+#include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/result.h"
 #include "model/event.h"
@@ -48,7 +50,14 @@ class Database {
  private:
   Database() = default;
   base::Result<> read_or_write_meta(StoreFolder& folder, const RocksdbOptions& options);
+  struct EventsFile {
+    std::string name;
+    std::string path;
+    model::GlobalPosition begin;
+    model::GlobalPosition end;
+  };
   base::Result<> find_head(const StoreFolder& folder);
+  base::Result<> count_events(const StoreFolder& folder, std::span<const EventsFile> files);
 
   std::unique_ptr<rocksdb::DB> db_;
   std::vector<rocksdb::ColumnFamilyHandle*> columns_;

@@ -1,0 +1,52 @@
+// A temporary folder on a faulty disk, for tests of the RocksDB engine.
+#pragma once
+
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <memory>
+
+#include "env/files.h"
+#include "store/rocksdb/engine_hooks.h"
+#include "store/rocksdb/fault_file_system.h"
+#include "store/store_suite.h"
+
+namespace thalo::store {
+
+class RocksdbPlace final : public StorePlace {
+ public:
+  explicit RocksdbPlace(std::uint32_t stretch_events = 65'536) : stretch_events_(stretch_events) {}
+  ~RocksdbPlace() override { std::filesystem::remove_all(folder_); }
+
+  const std::filesystem::path& path() const { return folder_; }
+  FaultFileSystem& disk() { return *disk_; }
+
+  RocksdbOptions options(const CommitLimits& limits = {}) const {
+    RocksdbOptions options{.path = folder_, .commit = limits};
+    options.stretch_events = stretch_events_;
+    return options;
+  }
+  base::Result<std::unique_ptr<Store>> try_open(const RocksdbOptions& options) {
+    return open_rocksdb_store(options, EngineHooks{.env = env_.get()});
+  }
+
+  std::unique_ptr<Store> open(const CommitLimits& limits) override {
+    auto store = try_open(options(limits));
+    EXPECT_TRUE(store) << store.error().message;
+    return store ? std::move(*store) : nullptr;
+  }
+  void hold_commits() override { disk_->hold_logs(); }
+  void release_commits() override { disk_->release_logs(); }
+  void wait_until_held() override { disk_->wait_until_held(); }
+  void fail_next_write() override { disk_->fail_next_append(".log"); }
+  void fail_next_sync() override { disk_->fail_next_sync(".log"); }
+  void drop_unsynced() override { disk_->drop_unsynced(); }
+
+ private:
+  const std::uint32_t stretch_events_;
+  const std::filesystem::path folder_ = env::make_temporary_folder("thalo-store-").value();
+  const std::shared_ptr<FaultFileSystem> disk_ = std::make_shared<FaultFileSystem>();
+  const std::unique_ptr<rocksdb::Env> env_ = rocksdb::NewCompositeEnv(disk_);
+};
+
+}  // namespace thalo::store
