@@ -136,6 +136,9 @@ class StreamHandler {
   virtual void on_half_close() = 0;
   // The queue of writes has drained to the low-water mark after it had reached the high-water mark.
   virtual void on_writable() {}
+  // The server is being drained: a handler that would go on for long finishes, so that its client turns to another
+  // server.
+  virtual void on_draining() {}
   // The client cancelled or went away, or the deadline passed. Nothing follows. Not called for a call that was
   // finished.
   virtual void on_cancelled() {}
