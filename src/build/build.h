@@ -1,0 +1,45 @@
+// What `thalo build` does: an aggregate's C++ sources in, a WebAssembly component out. Any thread; several builds may
+// run at once.
+#pragma once
+
+#include <cstddef>
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "build/toolchain.h"
+
+namespace thalo::build {
+
+struct BuildOptions {
+  // A folder with C++ sources (in it or in its src/), or one source file.
+  std::filesystem::path source{};
+  // The folder for NAME.wasm; made when missing.
+  std::filesystem::path output_folder{};
+  // The module's name; empty: the name of the folder or file.
+  std::string name{};
+  // Put behind the other flags of the compiler, e.g. "-DLIMIT=5".
+  std::vector<std::string> flags{};
+  CompilerSearch search = CompilerSearch::from_environment();
+  // Where the SDK's headers are unpacked for the compiler; empty: default_cache_folder().
+  std::filesystem::path cache_folder{};
+  // The compiler's messages go here as they are, and so does a note when something takes long.
+  int diagnostics_fd = 2;
+};
+
+struct BuildOutput {
+  std::filesystem::path file;  // OUT/NAME.wasm
+  std::size_t size_bytes = 0;
+  std::string compiler;  // for people, e.g. "clang++-19"
+};
+
+// NOT_FOUND: no sources or no compiler, with what to install. INVALID_ARGUMENT: the sources do not compile (the
+// compiler has said why). FAILED_PRECONDITION: they compile but are no aggregate. OUT/NAME.wasm is replaced in one step
+// and only by a component that was checked.
+base::Result<BuildOutput> build_aggregate(const BuildOptions& options);
+
+// $THALO_CACHE, else $XDG_CACHE_HOME/thalo, else ~/.cache/thalo, else a folder below the system's for temporary files.
+std::filesystem::path default_cache_folder();
+
+}  // namespace thalo::build

@@ -1,0 +1,90 @@
+#include "build/process.h"
+
+#include <fcntl.h>
+#include <spawn.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <system_error>
+
+extern char** environ;
+
+namespace thalo::build {
+namespace {
+
+using base::Code;
+
+constexpr std::size_t output_bytes_max = 64 * 1024;
+
+base::Result<pid_t> start(const std::vector<std::string>& command, int output_fd) {
+  std::vector<char*> arguments;
+  for (const auto& word : command) arguments.push_back(const_cast<char*>(word.c_str()));
+  arguments.push_back(nullptr);
+
+  posix_spawn_file_actions_t actions;
+  posix_spawn_file_actions_init(&actions);
+  posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
+  posix_spawn_file_actions_adddup2(&actions, output_fd, STDOUT_FILENO);
+  posix_spawn_file_actions_adddup2(&actions, output_fd, STDERR_FILENO);
+  pid_t child = 0;
+  const int error = ::posix_spawnp(&child, arguments[0], &actions, nullptr, arguments.data(), environ);
+  posix_spawn_file_actions_destroy(&actions);
+  if (error != 0) {
+    return base::fail(Code::unavailable, "cannot run " + command[0] + ": " + std::generic_category().message(error));
+  }
+  return child;
+}
+
+base::Result<int> wait_for(pid_t child) {
+  int status = 0;
+  while (::waitpid(child, &status, 0) < 0) {
+    if (errno != EINTR)
+      return base::fail(Code::internal, "waiting for a program failed: " + std::generic_category().message(errno));
+  }
+  return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
+}
+
+// Reads to the end, keeping the beginning.
+std::string read_all(int fd) {
+  std::string text;
+  char buffer[4096];
+  while (true) {
+    const ssize_t count = ::read(fd, buffer, sizeof buffer);
+    if (count < 0 && errno == EINTR) continue;
+    if (count <= 0) return text;
+    text.append(buffer, std::min(static_cast<std::size_t>(count), output_bytes_max - text.size()));
+  }
+}
+
+}  // namespace
+
+base::Result<ProcessResult> run_process(const std::vector<std::string>& command, int output_fd) {
+  const auto child = start(command, output_fd);
+  if (!child) return std::unexpected(child.error());
+  const auto exit_code = wait_for(*child);
+  if (!exit_code) return std::unexpected(exit_code.error());
+  return ProcessResult{*exit_code, ""};
+}
+
+base::Result<ProcessResult> run_process_quietly(const std::vector<std::string>& command) {
+  int ends[2];
+  if (::pipe2(ends, O_CLOEXEC) != 0) {
+    return base::fail(Code::resource_exhausted, "cannot make a pipe: " + std::generic_category().message(errno));
+  }
+  const auto child = start(command, ends[1]);
+  ::close(ends[1]);
+  if (!child) {
+    ::close(ends[0]);
+    return std::unexpected(child.error());
+  }
+  ProcessResult result;
+  result.output = read_all(ends[0]);
+  ::close(ends[0]);
+  const auto exit_code = wait_for(*child);
+  if (!exit_code) return std::unexpected(exit_code.error());
+  result.exit_code = *exit_code;
+  return result;
+}
+
+}  // namespace thalo::build
