@@ -1,0 +1,54 @@
+// thalo events STREAM
+#include <CLI/CLI.hpp>
+#include <iostream>
+#include <memory>
+
+#include "cli/event_text.h"
+#include "cli/subcommands.h"
+#include "cli/terminal.h"
+#include "client/client.h"
+
+namespace thalo::cli {
+namespace {
+
+struct EventsFlags {
+  std::string url;
+  std::string stream;
+  client::ReadOptions options;
+  bool json = false;
+};
+
+int events(const EventsFlags& flags) {
+  auto client = client::Client::connect(flags.url);
+  if (!client) return report(client.error());
+  const bool colour = colour_wanted();
+  auto shown = (*client)->read_stream(flags.stream, flags.options, [&](const client::Event& event) {
+    if (flags.json) {
+      std::cout << to_json(event) << '\n';
+    } else {
+      std::cout << coloured(std::to_string(event.position), "2", colour) << "  " << time_text(event.time_ms) << "  "
+                << coloured(event.type, "1;36", colour) << "  " << event.data << '\n';
+    }
+    return std::cout.good();
+  });
+  if (!shown) return report(shown.error());
+  if (*shown == 0 && !flags.json) std::cerr << "no events in stream " << flags.stream << '\n';
+  return exit_ok;
+}
+
+}  // namespace
+
+void add_events(CLI::App& app, Session& session) {
+  auto flags = std::make_shared<EventsFlags>();
+  CLI::App* command = app.add_subcommand("events", "Show the events of a stream");
+  command->footer("Example: thalo events counter-abc123");
+  add_url(*command, flags->url);
+  command->add_option("stream", flags->stream, "The stream, category-id, e.g. counter-abc123")->required();
+  command->add_option("--from", flags->options.from, "Position of the first event to show");
+  command->add_option("--limit", flags->options.limit, "The most events to show; 0: all")->capture_default_str();
+  command->add_flag("--backwards", flags->options.backwards, "The newest first");
+  command->add_flag("--json", flags->json, "Print one JSON object a line");
+  command->callback([flags, &session] { session.exit_code = events(*flags); });
+}
+
+}  // namespace thalo::cli

@@ -1,0 +1,42 @@
+#include "rpc/translate.h"
+
+namespace thalo::rpc {
+
+void to_wire(const model::StoreId& store, const model::EventView& event, v1::Event& out) {
+  out.set_id(model::event_id(store, event.global_position));
+  out.set_global_position(event.global_position);
+  out.set_position(event.position);
+  out.set_stream(event.stream.data(), event.stream.size());
+  out.set_type(event.type.data(), event.type.size());
+  out.set_data(event.data.data(), event.data.size());
+  out.set_metadata(event.metadata.data(), event.metadata.size());
+  out.set_time_ms(event.time_ms);
+}
+
+void to_wire(const model::StoreId& store, model::Accepted&& accepted, v1::Accepted& out) {
+  out.set_version(accepted.version);
+  out.set_repeated_command(accepted.repeated);
+  for (model::Event& event : accepted.events) {
+    v1::Event& message = *out.add_events();
+    message.set_id(model::event_id(store, event.global_position));
+    message.set_global_position(event.global_position);
+    message.set_position(event.position);
+    message.set_stream(std::move(event.stream));
+    message.set_type(std::move(event.type));
+    message.set_data(std::move(event.data));
+    message.set_metadata(std::move(event.metadata));
+    message.set_time_ms(event.time_ms);
+  }
+}
+
+void to_wire(const model::EventView& event, ::thalo::Message& out) {
+  out.set_id(event.global_position);
+  out.set_global_id(event.global_position);
+  out.set_position(event.position);
+  out.set_stream_name(event.stream.data(), event.stream.size());
+  out.set_msg_type(event.type.data(), event.type.size());
+  out.set_data(event.data.data(), event.data.size());
+  out.set_time(static_cast<std::uint64_t>(event.time_ms));
+}
+
+}  // namespace thalo::rpc

@@ -1,0 +1,29 @@
+// Between the values of the model and the messages on the wire.
+#pragma once
+
+#include <string_view>
+
+#include "base/result.h"
+#include "model/command.h"
+#include "model/event.h"
+#include "thalo.pb.h"
+#include "thalo/v1/commands.pb.h"
+#include "thalo/v1/events.pb.h"
+
+namespace thalo::rpc {
+
+void to_wire(const model::StoreId& store, const model::EventView& event, v1::Event& out);
+void to_wire(const model::StoreId& store, model::Accepted&& accepted, v1::Accepted& out);
+// The message of Thalo 0.8. Its `id` is unique, as there: the global position.
+void to_wire(const model::EventView& event, ::thalo::Message& out);
+
+// Parses a request; INVALID_ARGUMENT when the bytes are no message of that type.
+template <class Message>
+base::Result<Message> parse(std::string_view bytes) {
+  Message message;
+  if (message.ParseFromArray(bytes.data(), static_cast<int>(bytes.size()))) return message;
+  return base::fail(base::Code::invalid_argument, "the request is not a " + message.GetTypeName() +
+                                                      " message (or one of its strings is not UTF-8); compile the client from the server's .proto files");
+}
+
+}  // namespace thalo::rpc

@@ -1,0 +1,62 @@
+// thalo-runtime: reads its settings, runs until SIGTERM or SIGINT, drains.
+#include <csignal>
+#include <ctime>
+#include <iostream>
+
+#include "base/log.h"
+#include "server/options.h"
+#include "server/runtime.h"
+
+namespace {
+
+namespace log = thalo::base::log;
+
+constexpr int exit_failed = 1;
+
+// The signals that end the runtime are blocked in all threads and waited for here.
+sigset_t block_signals() {
+  std::signal(SIGPIPE, SIG_IGN);
+  sigset_t signals;
+  sigemptyset(&signals);
+  sigaddset(&signals, SIGINT);
+  sigaddset(&signals, SIGTERM);
+  pthread_sigmask(SIG_BLOCK, &signals, nullptr);
+  return signals;
+}
+
+int wait_for_signal(const sigset_t& signals, thalo::server::Runtime& runtime) {
+  const timespec second{1, 0};
+  while (true) {
+    const int signal = sigtimedwait(&signals, nullptr, &second);
+    if (signal > 0) return signal;
+    runtime.check_health();
+  }
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  auto parsed = thalo::server::parse_options(argc, argv);
+  if (const auto* exit = std::get_if<thalo::server::Exit>(&parsed)) {
+    (exit->code == 0 ? std::cout : std::cerr) << exit->text;
+    return exit->code;
+  }
+  const auto& options = std::get<thalo::server::Options>(parsed);
+  log::set_level(options.log_level);
+  const sigset_t signals = block_signals();
+  auto runtime = thalo::server::Runtime::start(options);
+  if (!runtime) {
+    log::error("cannot start", {{"reason", runtime.error().message}});
+    return exit_failed;
+  }
+  const int signal = wait_for_signal(signals, **runtime);
+  log::info("stopping: finishing what is in flight", {{"signal", signal == SIGINT ? "SIGINT" : "SIGTERM"}});
+  // A second signal ends the process at once; what is stored is safe.
+  pthread_sigmask(SIG_UNBLOCK, &signals, nullptr);
+  std::signal(SIGINT, SIG_DFL);
+  std::signal(SIGTERM, SIG_DFL);
+  const bool drained = (*runtime)->stop();
+  if (!drained) log::warn("calls were still in flight after the drain timeout and were cancelled");
+  log::info("stopped");
+  return 0;
+}

@@ -1,0 +1,40 @@
+// What `thalo-runtime` can be told: flags over THALO_* environment variables over a TOML file over defaults.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <filesystem>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "base/log.h"
+#include "wasm/engine.h"
+
+namespace thalo::server {
+
+struct Options {
+  std::filesystem::path store_path = "message-store.db";
+  std::filesystem::path modules_path = "modules";
+  std::filesystem::path module_cache_path;  // empty: `.cache` in the modules folder
+  std::vector<std::string> addresses;       // empty: port 4433 on both loopback addresses
+  std::size_t cached_entities_max = 10000;
+  std::size_t shards = 0;                   // 0: one per core
+  unsigned net_threads = 1;
+  std::size_t read_threads = 2;
+  std::size_t queue_commands_max = 8192;
+  std::size_t message_size_bytes_max = std::size_t{16} << 20;
+  std::chrono::milliseconds drain_timeout{10000};
+  wasm::Limits limits;
+  base::log::Level log_level = base::log::Level::info;
+};
+
+// The command line asked for something that needs no server (--help, --version) or cannot be read: what to print and the exit code.
+struct Exit {
+  int code = 0;
+  std::string text;  // to standard output when code is 0, else to standard error
+};
+
+std::variant<Options, Exit> parse_options(int argc, const char* const* argv);
+
+}  // namespace thalo::server

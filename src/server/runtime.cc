@@ -1,0 +1,167 @@
+#include "server/runtime.h"
+
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <thread>
+#include <utility>
+
+#include "base/log.h"
+#include "command/module_folder.h"
+#include "command/router.h"
+#include "env/clock.h"
+#include "env/executor.h"
+#include "net/server.h"
+#include "rpc/command_center.h"
+#include "rpc/commands.h"
+#include "rpc/events.h"
+#include "rpc/health.h"
+#include "rpc/reflection.h"
+#include "store/rocksdb_store.h"
+#include "wasm/wasmtime_engine.h"
+
+namespace thalo::server {
+namespace {
+
+namespace log = base::log;
+
+constexpr std::size_t read_queue_max = 10000;
+
+const std::vector<std::string>& served_services() {
+  static const std::vector<std::string> names = {
+      "thalo.v1.Commands",     "thalo.v1.Events",
+      "thalo.CommandCenter",   "grpc.health.v1.Health",
+      "grpc.reflection.v1.ServerReflection", "grpc.reflection.v1alpha.ServerReflection",
+  };
+  return names;
+}
+
+bool machine_has_ipv6_loopback() {
+  const int fd = ::socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  if (fd < 0) return false;
+  sockaddr_in6 address{};
+  address.sin6_family = AF_INET6;
+  address.sin6_addr = in6addr_loopback;
+  const bool has = ::bind(fd, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0;
+  ::close(fd);
+  return has;
+}
+
+std::vector<std::string> addresses_of(const Options& options) {
+  if (!options.addresses.empty()) return options.addresses;
+  // Both, so that `localhost` works whichever it resolves to.
+  if (machine_has_ipv6_loopback()) return {"127.0.0.1:4433", "[::1]:4433"};
+  return {"127.0.0.1:4433"};
+}
+
+command::RouterOptions router_options(const Options& options) {
+  command::RouterOptions out;
+  out.shards = options.shards != 0 ? options.shards : std::max(1u, std::thread::hardware_concurrency());
+  out.cached_entities_max = options.cached_entities_max;
+  out.shard.queue_commands_max = options.queue_commands_max;
+  out.shard.limits = options.limits;
+  return out;
+}
+
+// Members are destroyed from the last to the first: the listener goes before what its calls use.
+class WiredRuntime final : public Runtime {
+ public:
+  WiredRuntime(const Options& options, std::unique_ptr<store::Store> store, std::unique_ptr<wasm::Engine> engine)
+      : options_(options),
+        store_(std::move(store)),
+        engine_(std::move(engine)),
+        modules_(options.modules_path, *engine_, catalog_),
+        router_(router_options(options), *store_, catalog_, clock_),
+        readers_("read", options.read_threads, read_queue_max),
+        publisher_("publish", 1, 100),
+        health_(std::set<std::string>(served_services().begin(), served_services().end())) {}
+
+  ~WiredRuntime() override { stop(); }
+
+  base::Result<> load_modules() {
+    auto loaded = modules_.load_all();
+    if (!loaded) return std::unexpected(loaded.error());
+    if (loaded->modules == 0) {
+      log::warn("no module is loaded: build one with `thalo build`, or publish one with `thalo publish`", {{"folder", options_.modules_path.string()}});
+    }
+    return {};
+  }
+
+  base::Result<> listen() {
+    net::Router methods;
+    rpc::add_commands(methods, router_, *store_);
+    rpc::add_events(methods, *store_, readers_);
+    rpc::add_command_center(methods, router_, modules_, publisher_);
+    health_.add_to(methods);
+    rpc::add_reflection(methods, served_services());
+    net::ServerOptions listener;
+    listener.addresses = addresses_of(options_);
+    listener.threads = options_.net_threads;
+    listener.receive_message_bytes_max = options_.message_size_bytes_max;
+    auto started = net::Server::start(std::move(listener), std::move(methods));
+    if (!started) return std::unexpected(started.error());
+    listener_ = *std::move(started);
+    for (const std::string& address : listener_->addresses()) log::info("listening", {{"addr", address}});
+    return {};
+  }
+
+  std::vector<std::string> addresses() const override { return listener_->addresses(); }
+
+  void check_health() override {
+    if (known_poisoned_) return;
+    const auto reason = store_->poisoned();
+    if (!reason) return;
+    known_poisoned_ = true;
+    health_.set_serving(false);
+    log::error("the store refuses writes until the runtime is restarted", {{"reason", reason->message}});
+  }
+
+  bool stop() override {
+    if (stopped_) return drained_;
+    stopped_ = true;
+    if (listener_ != nullptr) {
+      health_.set_serving(false);
+      drained_ = listener_->drain(std::chrono::steady_clock::now() + options_.drain_timeout);
+    }
+    publisher_.stop();
+    readers_.stop();
+    router_.stop();
+    store_->close();
+    listener_.reset();
+    return drained_;
+  }
+
+ private:
+  const Options options_;
+  const env::SystemClock clock_;
+  std::unique_ptr<store::Store> store_;
+  std::unique_ptr<wasm::Engine> engine_;
+  command::Catalog catalog_;
+  command::ModuleFolder modules_;
+  command::Router router_;
+  env::Executor readers_;
+  env::Executor publisher_;
+  rpc::Health health_;
+  std::unique_ptr<net::Server> listener_;
+  bool known_poisoned_ = false;
+  bool stopped_ = false;
+  bool drained_ = true;
+};
+
+}  // namespace
+
+base::Result<std::unique_ptr<Runtime>> Runtime::start(const Options& options) {
+  store::RocksdbOptions store_options;
+  store_options.path = options.store_path;
+  auto store = store::open_rocksdb_store(store_options);
+  if (!store) return std::unexpected(store.error());
+  auto engine = wasm::make_wasmtime_engine({.cache_folder = options.module_cache_path});
+  if (!engine) return std::unexpected(engine.error());
+  auto runtime = std::make_unique<WiredRuntime>(options, *std::move(store), *std::move(engine));
+  if (auto loaded = runtime->load_modules(); !loaded) return std::unexpected(loaded.error());
+  if (auto listening = runtime->listen(); !listening) return std::unexpected(listening.error());
+  return runtime;
+}
+
+}  // namespace thalo::server

@@ -1,0 +1,28 @@
+// The whole runtime, wired: store, engine, modules, command path, services, listener.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "server/options.h"
+
+namespace thalo::server {
+
+class Runtime {
+ public:
+  // Opens the store, loads the modules and serves. Errors say which part failed and what to do.
+  static base::Result<std::unique_ptr<Runtime>> start(const Options& options);
+  virtual ~Runtime() = default;
+
+  virtual std::vector<std::string> addresses() const = 0;
+
+  // To be called now and then: when the store has begun to refuse writes, says so once in the log and in the health service.
+  virtual void check_health() = 0;
+
+  // Stops accepting, finishes what is in flight (at most for the drain timeout), syncs, closes. True when nothing had to be cut off.
+  virtual bool stop() = 0;
+};
+
+}  // namespace thalo::server

@@ -1,0 +1,65 @@
+"""A store that cannot write any more, and a runtime that is asked to stop under load."""
+
+import resource
+import signal
+import time
+
+import grpc
+from harness import commands_pb2, commands_pb2_grpc, failure, health_pb2, runtime
+
+
+def limit_file_size(size):
+    def apply():
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)  # the write fails instead
+        resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))
+
+    return apply
+
+
+def test_a_failed_write_poisons_the_store_until_restart(folder):
+    with runtime(folder):
+        pass  # the module is compiled and cached, so that only the store grows below
+    payload = '{"amount":1}'
+    accepted = 0
+    with runtime(folder, preexec=limit_file_size(300_000)) as server:
+        metadata = '{"fill":"%s"}' % ("x" * 5000)
+        code = details = None
+        for _ in range(200):
+            try:
+                server.execute("counter", "a", "Increment", payload, metadata=metadata)
+                accepted += 1
+            except grpc.RpcError as error:
+                code, details = error.code(), error.details()
+                break
+        assert code == grpc.StatusCode.UNAVAILABLE, details
+        assert 10 < accepted < 100
+        code, details = failure(lambda: server.execute("counter", "b", "Increment", payload))
+        assert code == grpc.StatusCode.UNAVAILABLE and "restart" in details, details
+        # Reads go on; an answer that stores nothing is still true.
+        assert len(server.events("counter-a")) == accepted
+        assert server.execute("counter", "a", "Decrement", '{"amount":%d}' % (accepted + 1)).HasField("rejected")
+        server.wait_for_log("the store refuses writes until the runtime is restarted")
+        assert server.health() == health_pb2.HealthCheckResponse.NOT_SERVING
+    with runtime(folder) as server:
+        assert len(server.events("counter-a")) == accepted
+        assert server.execute("counter", "a", "Increment", payload).accepted.version == accepted + 1
+
+
+def test_sigterm_finishes_what_is_in_flight(folder):
+    with runtime(folder) as server:
+        stub = commands_pb2_grpc.CommandsStub(server.channel)
+        calls = [
+            stub.Execute.future(commands_pb2.ExecuteRequest(category="counter", id=str(i % 7), command="Increment", payload='{"amount":1}'))
+            for i in range(500)
+        ]
+        while not any(call.done() for call in calls):
+            time.sleep(0.001)
+        server.process.send_signal(signal.SIGTERM)
+        answers = [call.exception() for call in calls]
+        accepted = sum(error is None for error in answers)
+        assert accepted > 0
+        # What was not taken any more says so, and may be sent again elsewhere.
+        assert {error.code() for error in answers if error is not None} <= {grpc.StatusCode.UNAVAILABLE}
+        assert server.process.wait(30) == 0
+    with runtime(folder) as server:
+        assert sum(len(server.events(f"counter-{i}")) for i in range(7)) == accepted
