@@ -262,11 +262,11 @@ inline bool Reader::read_number(double& value) {
   std::string_view token;
   if (!take_number(token)) return false;
 #if defined(__cpp_lib_to_chars)
-  std::from_chars(token.data(), token.data() + token.size(), value);
+  const bool exact = std::from_chars(token.data(), token.data() + token.size(), value).ec == std::errc();
 #else
-  value =
-      std::strtod(std::string(token).c_str(), nullptr);  // libc++ reads no floating point numbers with from_chars yet
+  const bool exact = false;  // libc++ reads no floating point numbers with from_chars yet
 #endif
+  if (!exact) value = std::strtod(std::string(token).c_str(), nullptr);  // knows which end of the range was passed
   if (value - value != 0) return fail({token, " is too large"});
   return true;
 }

@@ -112,10 +112,6 @@ struct FieldPointer {
 
 template <class T>
 inline constexpr Name<last_identifier(spelled_type<T>()).size()> type_name{last_identifier(spelled_type<T>())};
-template <auto Value>
-inline constexpr Name<last_identifier(spelled_value<Value>()).size()> value_name{
-    last_identifier(spelled_value<Value>())};
-
 }  // namespace detail
 
 // `ns::Increment` is "Increment". A type may carry another name: `static constexpr std::string_view type_name = "…";`
@@ -267,23 +263,35 @@ constexpr auto fields(T& object) {
 
 namespace detail {
 
+// A trailing underscore lets a C++ keyword be a field: `class_` is "class" in JSON.
+consteval std::string_view without_underscore(std::string_view name) {
+  return name.size() > 1 && name.back() == '_' ? name.substr(0, name.size() - 1) : name;
+}
+
+// The variables below are named by a type and a number: named by a value, GCC would share them between two files'
+// private types.
 template <class T, std::size_t Index>
 consteval std::string_view spelled_field() {
   constexpr auto* pointer = &std::get<Index>(fields(room<T>.value));
-  // A trailing underscore lets a C++ keyword be a field: `class_` is "class" in JSON.
-  std::string_view name = value_name<FieldPointer{pointer}>.view();
-  if (name.size() > 1 && name.back() == '_') name.remove_suffix(1);
-  return name;
+  return without_underscore(last_identifier(spelled_value<FieldPointer{pointer}>()));
 }
+template <class T, std::size_t Index>
+inline constexpr Name<spelled_field<T, Index>().size()> field_name{spelled_field<T, Index>()};
+
+template <class Enum, std::size_t Value>
+consteval std::string_view spelled_enumerator() {
+  return last_identifier(spelled_value<static_cast<Enum>(Value)>());
+}
+template <class Enum, std::size_t Value>
+inline constexpr Name<spelled_enumerator<Enum, Value>().size()> enumerator_name{spelled_enumerator<Enum, Value>()};
 
 template <class T, std::size_t... Index>
 consteval auto spelled_fields(std::index_sequence<Index...>) {
-  return std::array<std::string_view, sizeof...(Index)>{spelled_field<T, Index>()...};
+  return std::array<std::string_view, sizeof...(Index)>{field_name<T, Index>.view()...};
 }
-
 template <class Enum, std::size_t... Value>
 consteval auto spelled_enum(std::index_sequence<Value...>) {
-  return std::array<std::string_view, sizeof...(Value)>{value_name<static_cast<Enum>(Value)>.view()...};
+  return std::array<std::string_view, sizeof...(Value)>{enumerator_name<Enum, Value>.view()...};
 }
 
 }  // namespace detail
