@@ -278,7 +278,7 @@ TEST_F(CommandTest, AFullQueueAnswersAtOnce) {
     if (future.wait_for(std::chrono::milliseconds(0)) != std::future_status::ready) continue;
     const auto outcome = future.get();
     EXPECT_EQ(outcome.error().code, Code::resource_exhausted);
-    EXPECT_THAT(outcome.error().message, HasSubstr("the command queue of shard 0 is full"));
+    EXPECT_THAT(outcome.error().message, HasSubstr("the command queue of shard-0 is full"));
     ++refused;
   }
   EXPECT_GE(refused, 10u);
@@ -371,6 +371,39 @@ TEST_F(CommandTest, ATrapOnTopOfEventsInFlightWaitsForThemAndRebuilds) {
   EXPECT_EQ(std::get<model::Rejection>(after.get().value()).error, "{\"count\":6}");
 }
 
+// The slow lane.
+
+TEST_F(CommandTest, ACallBeyondTheFastLanesBudgetIsExecutedInTheSlowLane) {
+  options_.shards = 1;
+  catalog_.publish("other", module_);
+  add("a", 5);
+  add("b", 1);
+  EXPECT_EQ(accepted(run("a", "Spin")).version, 2u) << "slow, but within the full limit";
+  EXPECT_EQ(accepted(add("a", 1)).version, 3u);
+  EXPECT_EQ(accepted(add("b", 1)).version, 2u) << "its category has moved with all its entities";
+  auto other = request("a", "Add", "{\"n\":1}");
+  other.category = "other";
+  EXPECT_EQ(accepted(run(std::move(other))).version, 1u);
+}
+
+TEST_F(CommandTest, ACallBeyondTheFullLimitFailsInTheSlowLane) {
+  options_.shard.limits.time_per_call = std::chrono::milliseconds(200);
+  add("a", 5);
+  const auto outcome = run("a", "Spin");
+  EXPECT_EQ(outcome.error().code, Code::resource_exhausted);
+  EXPECT_EQ(std::get<model::Rejection>(add("a", -6).value()).error, "{\"count\":5}");
+}
+
+TEST_F(CommandTest, MovingToTheSlowLaneKeepsOrderAndLosesNothing) {
+  options_.shards = 1;
+  add("a", 5);
+  store_.disk().hold_commits();
+  std::vector<std::future<Outcome>> sent;
+  for (int i = 0; i < 20; ++i) sent.push_back(send(request("a", i == 10 ? "Spin" : "Add", "{\"n\":1}")));
+  store_.disk().release_commits();
+  for (std::size_t i = 0; i < sent.size(); ++i) EXPECT_EQ(accepted(sent[i].get()).version, i + 2);
+}
+
 TEST_F(CommandTest, ManyCallersOnFewEntitiesLoseAndDoubleNothing) {
   options_.cached_entities_max = 4;
   options_.shard.replay_slice_events = 3;
@@ -383,7 +416,7 @@ TEST_F(CommandTest, ManyCallersOnFewEntitiesLoseAndDoubleNothing) {
     callers.emplace_back([&, t] {
       for (int i = 0; i < commands; ++i) {
         const std::string id = "e" + std::to_string((t * 7 + i) % 10);
-        const auto outcome = i % 50 == 49 ? run(id, "Trap") : add(id, 1);
+        const auto outcome = i % 50 == 49 ? run(id, "Trap") : i == 250 ? run(id, "Spin") : add(id, 1);
         if (outcome) ++told;
       }
     });

@@ -63,8 +63,13 @@ Router::Router(const RouterOptions& options, store::Store& store, const Catalog&
   ShardOptions shard = options.shard;
   const std::size_t shards = std::max<std::size_t>(1, options.shards);
   shard.cached_entities_max = std::max<std::size_t>(1, options.cached_entities_max / shards);
+  slow_shard_ = std::make_unique<Shard>("slow-lane", shard, store, catalog, nullptr);
+  slow_lane_ = std::make_unique<SlowLane>(*slow_shard_);
+  shard.limits.time_per_call = std::min(shard.limits.time_per_call, options.fast_lane_time_per_call);
   shards_.reserve(shards);
-  for (std::size_t number = 0; number < shards; ++number) shards_.push_back(std::make_unique<Shard>(number, shard, store, catalog));
+  for (std::size_t number = 0; number < shards; ++number) {
+    shards_.push_back(std::make_unique<Shard>("shard-" + std::to_string(number), shard, store, catalog, slow_lane_.get()));
+  }
 }
 
 base::Result<model::Command> Router::check(ExecuteRequest& request) const {
@@ -101,10 +106,11 @@ void Router::execute(ExecuteRequest request, std::unique_ptr<Caller> caller) {
 
 void Router::stop() {
   for (const auto& shard : shards_) shard->stop();
+  slow_shard_->stop();
 }
 
 std::size_t Router::cached_entities() const {
-  std::size_t total = 0;
+  std::size_t total = slow_shard_->cached_entities();
   for (const auto& shard : shards_) total += shard->cached_entities();
   return total;
 }

@@ -1,6 +1,7 @@
 // The front of the command path: checks a command once, finds its shard and queues it there.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -10,6 +11,7 @@
 #include "command/caller.h"
 #include "command/catalog.h"
 #include "command/shard.h"
+#include "command/slow_lane.h"
 #include "env/clock.h"
 #include "store/store.h"
 
@@ -32,7 +34,9 @@ struct ExecuteRequest {
 struct RouterOptions {
   std::size_t shards = 1;
   std::size_t cached_entities_max = 10000;  // of all shards together
-  ShardOptions shard;                       // its cached_entities_max is set from the total
+  // What one call into a guest may take before its category moves to the slow lane, where the shard's own limit holds.
+  std::chrono::milliseconds fast_lane_time_per_call{50};
+  ShardOptions shard;  // its cached_entities_max is set from the total
 };
 
 class Router {
@@ -54,6 +58,9 @@ class Router {
 
   const Catalog& catalog_;
   const env::Clock& clock_;
+  // The slow lane's shard outlives the others, which hand entities over to it.
+  std::unique_ptr<Shard> slow_shard_;
+  std::unique_ptr<SlowLane> slow_lane_;
   std::vector<std::unique_ptr<Shard>> shards_;
 };
 

@@ -1,9 +1,12 @@
 #include "command/shard.h"
 
 #include <pthread.h>
+#include <sys/resource.h>
+#include <unistd.h>
 
 #include <utility>
 
+#include "base/log.h"
 #include "command/metadata.h"
 
 namespace thalo::command {
@@ -33,17 +36,20 @@ Error wrong_version(const Entity& entity, model::ExpectedVersion expected) {
 
 }  // namespace
 
-Shard::Shard(std::size_t number, const ShardOptions& options, store::Store& store, const Catalog& catalog)
+Shard::Shard(const std::string& name, const ShardOptions& options, store::Store& store, const Catalog& catalog, SlowLane* slow_lane)
     : options_(options),
       store_(store),
       catalog_(catalog),
-      inbox_("the command queue of shard " + std::to_string(number), options.queue_commands_max, options.queue_bytes_max),
+      slow_lane_(slow_lane),
+      inbox_("the command queue of " + name, options.queue_commands_max, options.queue_bytes_max),
       gate_([this](const std::string& stream) { inbox_.push_unbounded(Wake{stream}); },
             [this](Answer original) { inbox_.push_unbounded(std::move(original)); }),
       instances_(options.limits),
       entities_(options.cached_entities_max),
-      thread_([this, number] {
-        pthread_setname_np(pthread_self(), ("shard-" + std::to_string(number)).c_str());
+      thread_([this, name] {
+        pthread_setname_np(pthread_self(), name.c_str());
+        // On Linux a priority is the thread's own: guests that burn their limits yield to everyone else.
+        if (slow_lane_ == nullptr) ::setpriority(PRIO_PROCESS, static_cast<id_t>(::gettid()), 10);
         run();
       }) {}
 
@@ -89,6 +95,7 @@ void Shard::take(Task task) {
   if (auto reason = given_up(task)) return task.caller->answer(std::unexpected(*std::move(reason)));
   Entity* entity = entities_.find(task.command.stream.text());
   if (entity == nullptr) {
+    if (slow_lane_ != nullptr && slow_lane_->has(task.command.stream.category())) return pass_to_slow_lane(std::move(task));
     entity = &entities_.add(task.command.stream);
     entity->waiting.push_back(std::move(task));
     return start_loading(*entity);
@@ -123,8 +130,29 @@ void Shard::take(Wake wake) {
   rebuild(*entity);
 }
 
+bool Shard::must_slow_down(const Entity& entity, const base::Error& error) {
+  if (slow_lane_ == nullptr || error.code != Code::resource_exhausted) return false;
+  const std::string category(entity.stream.category());
+  if (slow_lane_->move_here(category)) {
+    base::log::warn("aggregate moved to the slow lane: a call exceeded a limit or the budget of the fast lane",
+                    {{"aggregate", category}, {"stream", entity.stream.text()}, {"reason", error.message}});
+  }
+  return true;
+}
+
+void Shard::pass_to_slow_lane(Task task) {
+  if (auto queued = slow_lane_->shard().submit(std::move(task)); !queued) task.caller->answer(std::unexpected(std::move(queued.error())));
+}
+
+void Shard::hand_over(Entity& entity) {
+  std::vector<Task> waiting = std::move(entity.waiting);
+  const std::string stream = entity.stream.text();
+  entities_.remove(stream);
+  for (Task& task : waiting) pass_to_slow_lane(std::move(task));
+}
+
 bool Shard::must_rebuild(const Entity& entity) {
-  if (!entity.seat.usable() || entity.is_ahead_of_its_stream()) return true;
+  if (!entity.seat.usable() || entity.is_ahead_of_its_stream() || is_slow(entity)) return true;
   const auto* module = current_module(entity.stream.category());
   if (module != nullptr && *module != entity.seat.slot().module()) return true;
   // A worn-out instance is left when others live in it too: alone, an entity as large as that would gain nothing.
@@ -149,6 +177,7 @@ void Shard::execute(Entity& entity, Task task) {
   auto handled = entity.seat.instance().handle(entity.seat.handle(), command, entity.version);
   if (!handled) {
     entity.seat.slot().check();
+    if (!entity.seat.usable() && must_slow_down(entity, handled.error())) return execute(entity, std::move(task));
     return answer(entity, task, std::unexpected(std::move(handled.error())));
   }
   if (auto* rejection = std::get_if<model::Rejection>(&*handled)) return answer(entity, task, std::move(*rejection));
@@ -177,6 +206,7 @@ void Shard::append(Entity& entity, Task task, std::vector<model::NewEvent> event
   if (auto applied = entity.seat.instance().apply(entity.seat.handle(), views); !applied) {
     entity.seat.slot().check();
     entity.seat = Seat();
+    if (must_slow_down(entity, applied.error())) return execute(entity, std::move(task));
     return answer(entity, task,
                   base::fail(applied.error().code, "aggregate " + std::string(entity.stream.category()) + " cannot apply the events of its own " +
                                                        task.command.name + "; nothing is stored: " + applied.error().message));

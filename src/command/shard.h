@@ -18,6 +18,7 @@
 #include "command/entity_cache.h"
 #include "command/gate.h"
 #include "command/instance_pool.h"
+#include "command/slow_lane.h"
 #include "store/store.h"
 
 namespace thalo::command {
@@ -35,8 +36,9 @@ struct ShardOptions {
 
 class Shard final : public store::AppendSink {
  public:
-  // The store and the catalog must outlive the shard.
-  Shard(std::size_t number, const ShardOptions& options, store::Store& store, const Catalog& catalog);
+  // `name` is the thread's name and appears in errors (at most 15 bytes). `slow_lane` is null for the shard that serves the slow lane. The store,
+  // the catalog and the slow lane must outlive the shard.
+  Shard(const std::string& name, const ShardOptions& options, store::Store& store, const Catalog& catalog, SlowLane* slow_lane);
   ~Shard() override;
   Shard(const Shard&) = delete;
   Shard& operator=(const Shard&) = delete;
@@ -63,6 +65,12 @@ class Shard final : public store::AppendSink {
   void take(Wake wake);
   void take(Answer original);
 
+  // The slow lane.
+  bool is_slow(const Entity& entity) const { return slow_lane_ != nullptr && slow_lane_->has(entity.stream.category()); }
+  bool must_slow_down(const Entity& entity, const base::Error& error);
+  void hand_over(Entity& entity);
+  void pass_to_slow_lane(Task task);
+
   // Loading.
   void rebuild(Entity& entity);
   void start_loading(Entity& entity);
@@ -81,6 +89,7 @@ class Shard final : public store::AppendSink {
   const ShardOptions options_;
   store::Store& store_;
   const Catalog& catalog_;
+  SlowLane* const slow_lane_;
   base::BoundedQueue<Message> inbox_;
   Gate gate_;
 

@@ -53,13 +53,17 @@ void Shard::rebuild(Entity& entity) {
 }
 
 void Shard::start_loading(Entity& entity) {
+  if (is_slow(entity)) return hand_over(entity);
   entity.state = EntityState::loading;
   const auto* module = current_module(entity.stream.category());
   if (module == nullptr) {
     return fail_loading(entity, {Code::not_found, "no aggregate named '" + std::string(entity.stream.category()) + "' is loaded"});
   }
   auto seat = instances_.seat(*module, entity.stream);
-  if (!seat) return fail_loading(entity, seat.error());
+  if (!seat) {
+    if (must_slow_down(entity, seat.error())) return hand_over(entity);
+    return fail_loading(entity, seat.error());
+  }
   entity.seat = *std::move(seat);
   // Most streams are shorter than a slice and ready at once; a longer one takes its turn with the others.
   const std::string stream = entity.stream.text();
@@ -99,6 +103,10 @@ bool Shard::load_slice(Entity& entity) {
     entity.seat.slot().check();
     const model::Position failed_at = entity.version;
     if (slice.events().size() == 1) {
+      if (must_slow_down(entity, applied.error())) {
+        hand_over(entity);
+        return true;
+      }
       const model::Event& event = slice.events().front();
       fail_loading(entity, {applied.error().code, "entity " + entity.stream.text() + " is unavailable: its event " +
                                                       std::to_string(event.position) + " (" + event.type + ") cannot be applied: " +

@@ -112,6 +112,7 @@ std::variant<Options, Exit> parse_options(int argc, const char* const* argv) {
   std::string modules = options.modules_path.string();
   std::string module_cache;
   std::uint64_t time_limit_ms = static_cast<std::uint64_t>(options.limits.time_per_call.count());
+  std::uint64_t fast_lane_time_ms = static_cast<std::uint64_t>(options.fast_lane_time.count());
   std::uint64_t drain_timeout_ms = static_cast<std::uint64_t>(options.drain_timeout.count());
 
   CLI::App app{"thalo-runtime: serves the aggregates of a modules folder over gRPC and stores their events.", "thalo-runtime"};
@@ -134,6 +135,9 @@ std::variant<Options, Exit> parse_options(int argc, const char* const* argv) {
   flags.add("--queue-size", options.queue_commands_max, "Commands that may wait for one shard before new ones are refused")->check(at_least(1));
   flags.add("--message-size-limit", options.message_size_bytes_max, "Bytes of one gRPC request")->check(at_least(1024));
   flags.add("--time-limit-ms", time_limit_ms, "Time one call into a module may take, in milliseconds")->check(at_least(1));
+  flags.add("--fast-lane-time-ms", fast_lane_time_ms,
+            "Time after which a call is moved to the slow lane, with its aggregate and until a restart, in milliseconds")
+      ->check(at_least(1));
   flags.add("--fuel-limit", options.limits.fuel_per_call, "Instructions one call into a module may execute, about; 0: not counted");
   flags.add("--memory-limit", options.limits.memory_per_instance_bytes, "Bytes of memory of one module instance")->check(at_least(65536));
   flags.add("--events-limit", options.limits.events_per_command, "Events one command may produce")->check(at_least(1));
@@ -158,6 +162,7 @@ std::variant<Options, Exit> parse_options(int argc, const char* const* argv) {
   options.modules_path = modules;
   options.module_cache_path = module_cache.empty() ? options.modules_path / ".cache" : std::filesystem::path(module_cache);
   options.limits.time_per_call = std::chrono::milliseconds(time_limit_ms);
+  options.fast_lane_time = std::chrono::milliseconds(fast_lane_time_ms);
   options.drain_timeout = std::chrono::milliseconds(drain_timeout_ms);
   return options;
 }

@@ -26,6 +26,7 @@ struct Options {
   std::size_t message_size_bytes_max = std::size_t{16} << 20;
   std::chrono::milliseconds drain_timeout{10000};
   wasm::Limits limits;
+  std::chrono::milliseconds fast_lane_time{50};
   base::log::Level log_level = base::log::Level::info;
 };
 

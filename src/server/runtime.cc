@@ -61,6 +61,7 @@ command::RouterOptions router_options(const Options& options) {
   out.cached_entities_max = options.cached_entities_max;
   out.shard.queue_commands_max = options.queue_commands_max;
   out.shard.limits = options.limits;
+  out.fast_lane_time_per_call = options.fast_lane_time;
   return out;
 }
 

@@ -52,7 +52,7 @@ def test_killed_under_load(tmp_path):
     add_module(tmp_path)
     told = []
     for round in range(ROUNDS):
-        with runtime(tmp_path, "--log", "warn", "--log", "info") as server:
+        with runtime(tmp_path) as server:
             callers = [Caller(server, n, dice.random()) for n in range(CALLERS)]
             time.sleep(dice.uniform(0.05, 0.4))
             server.kill()

@@ -1,6 +1,6 @@
 // A wasm engine without wasm, for tests of the command path: its one aggregate is a counter in C++ with the ways of failing a guest has.
 //
-// Commands: Add {n} -> Added, or a rejection when the count would go below zero; Nothing -> no events; Trap (breaks the instance); Confuse (an error
+// Commands: Spin (exceeds a limit unless its instance has the full time limit, where it stores one event); Add {n} -> Added, or a rejection when the count would go below zero; Nothing -> no events; Trap (breaks the instance); Confuse (an error
 // that does not); Poison -> an event whose apply breaks the instance (refused); Many {n} -> n events of 1.
 #pragma once
 
@@ -27,10 +27,13 @@ struct FakeStatistics {
   std::atomic<int> handled = 0;
 };
 
+// What the command Spin takes.
+inline constexpr std::chrono::milliseconds spin_time{500};
+
 class FakeInstance final : public wasm::Instance {
  public:
-  FakeInstance(std::shared_ptr<FakeStatistics> statistics, std::string unappliable)
-      : statistics_(std::move(statistics)), unappliable_(std::move(unappliable)) {
+  FakeInstance(std::shared_ptr<FakeStatistics> statistics, std::string unappliable, const wasm::Limits& limits)
+      : statistics_(std::move(statistics)), unappliable_(std::move(unappliable)), time_(limits.time_per_call) {
     ++statistics_->instances;
   }
   ~FakeInstance() override { statistics_->alive_entities -= static_cast<int>(counts_.size()); }
@@ -70,6 +73,11 @@ class FakeInstance final : public wasm::Instance {
     if (command.name == "Nothing") return std::vector<model::NewEvent>{};
     if (command.name == "Poison") return std::vector<model::NewEvent>{{unappliable_, "{}", ""}};
     if (command.name == "Confuse") return base::fail(base::Code::invalid_argument, "payload does not fit");
+    if (command.name == "Spin" && time_ < spin_time) {
+      broken_ = true;
+      return base::fail(base::Code::resource_exhausted, "the call used more than its time");
+    }
+    if (command.name == "Spin") return std::vector<model::NewEvent>{{"Added", "{\"n\":1}", ""}};
     if (command.name == "Trap") {
       broken_ = true;
       return base::fail(base::Code::failed_precondition, "wasm trap: unreachable at count " + std::to_string(count));
@@ -90,6 +98,7 @@ class FakeInstance final : public wasm::Instance {
 
   const std::shared_ptr<FakeStatistics> statistics_;
   const std::string unappliable_;
+  const std::chrono::milliseconds time_;
   std::map<std::uint32_t, int> counts_;
   std::uint32_t last_ = 0;
   bool broken_ = false;
@@ -105,8 +114,8 @@ class FakeModule final : public wasm::Module {
   wasm::World world() const override { return wasm::World::v1; }
   std::size_t size_bytes() const override { return 0; }
   const std::optional<std::string>& snapshot_format() const override { return snapshot_format_; }
-  base::Result<std::unique_ptr<wasm::Instance>> instantiate(const wasm::Limits&) const override {
-    return std::make_unique<FakeInstance>(statistics_, unappliable_);
+  base::Result<std::unique_ptr<wasm::Instance>> instantiate(const wasm::Limits& limits) const override {
+    return std::make_unique<FakeInstance>(statistics_, unappliable_, limits);
   }
   FakeStatistics& statistics() const { return *statistics_; }
 
