@@ -4,6 +4,9 @@
 #include <charconv>
 #include <cstddef>
 #include <cstdint>
+#include <cstdio>
+#include <cstdlib>
+#include <limits>
 #include <string>
 #include <string_view>
 
@@ -31,6 +34,16 @@ inline std::size_t utf8_size(std::string_view text) {
   return size;
 }
 
+// As printf's %.*g. std::to_chars does not depend on the locale; in WebAssembly it would bring 100 KB of tables, and
+// there is but one locale.
+inline void format_number(char* text, std::size_t size, int precision, double value) {
+#if defined(__wasm__)
+  std::snprintf(text, size, "%.*g", precision, value);
+#else
+  *std::to_chars(text, text + size - 1, value, std::chars_format::general, precision).ptr = '\0';
+#endif
+}
+
 class Writer {
  public:
   // Appends to `out`, which must outlive the writer.
@@ -56,7 +69,7 @@ class Writer {
   void write(std::string_view json) { out_ += json; }
   void write_integer(std::int64_t value) { write_digits(value); }
   void write_unsigned(std::uint64_t value) { write_digits(value); }
-  template <class Number>  // float or double: the shortest text that reads back as the same value
+  template <class Number>  // float or double: a short text that reads back as the same value
   bool write_number(Number value);
   bool write_string(std::string_view text);
 
@@ -77,8 +90,13 @@ template <class Number>
 bool Writer::write_number(Number value) {
   if (value - value != 0) return fail(" is not a finite number");
   char digits[32];
-  const auto end = std::to_chars(digits, digits + sizeof digits, value).ptr;
-  out_.append(digits, static_cast<std::size_t>(end - digits));
+  // What people write has at most `digits10` digits and comes back as they wrote it; the rest needs up to two more.
+  for (int precision = std::numeric_limits<Number>::digits10; precision <= std::numeric_limits<Number>::max_digits10;
+       ++precision) {
+    format_number(digits, sizeof digits, precision, value);
+    if (static_cast<Number>(std::strtod(digits, nullptr)) == value) break;
+  }
+  out_ += digits;
   return true;
 }
 
