@@ -1,14 +1,14 @@
 // What a call into a guest costs. Prints one line per measurement; run on a quiet machine, in the release build.
 //
-//   wasm_bench [COMPONENT.wasm]    a component of a counter; the test guest when none is given
-#include <sys/resource.h>
+//   wasm_bench [COMPONENT.wasm COMMAND]    a component of a counter and its command; the test guest when none is given
 #include <unistd.h>
 
-#include <chrono>
 #include <cstdio>
+#include <cstdlib>
+#include <ctime>
+#include <filesystem>
 #include <fstream>
 #include <functional>
-#include <iterator>
 #include <string>
 #include <vector>
 
@@ -19,25 +19,27 @@
 namespace thalo {
 namespace {
 
-using Clock = std::chrono::steady_clock;
-
-double seconds_of(const std::function<void()>& work) {
-  const auto start = Clock::now();
-  work();
-  return std::chrono::duration<double>(Clock::now() - start).count();
+double now(clockid_t clock) {
+  timespec time{};
+  ::clock_gettime(clock, &time);
+  return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_nsec) * 1e-9;
 }
 
-// Runs `work` often enough to take half a second and prints what one run costs, divided by `per_run`.
+// Runs `work` often enough to take half a second and prints what one run costs this thread and by the clock, divided by
+// `per_run`.
 void measure(const char* what, const std::function<void()>& work, double per_run = 1) {
   work();
-  std::size_t runs = 1;
-  double seconds = 0;
-  for (; (seconds = seconds_of([&] {
-            for (std::size_t i = 0; i < runs; ++i) work();
-          })) < 0.5;
-       runs *= 2) {
+  for (std::size_t runs = 1;; runs *= 2) {
+    const double wall = now(CLOCK_MONOTONIC);
+    const double cpu = now(CLOCK_THREAD_CPUTIME_ID);
+    for (std::size_t i = 0; i < runs; ++i) work();
+    const double cpu_seconds = now(CLOCK_THREAD_CPUTIME_ID) - cpu;
+    const double wall_seconds = now(CLOCK_MONOTONIC) - wall;
+    if (wall_seconds < 0.5) continue;
+    const double scale = 1e6 / static_cast<double>(runs) / per_run;
+    std::printf("%-50s %10.2f us CPU %10.2f us wall\n", what, cpu_seconds * scale, wall_seconds * scale);
+    return;
   }
-  std::printf("%-58s %10.2f us\n", what, seconds / static_cast<double>(runs) / per_run * 1e6);
 }
 
 std::size_t resident_bytes() {
@@ -54,12 +56,12 @@ std::string payload_of(std::size_t size_bytes) {
   return text + "\"}";
 }
 
-void calls(const wasm::Module& module) {
+void calls(const wasm::Module& module, const std::string& name) {
   auto instance = module.instantiate({}).value();
   const auto stream = model::StreamName::make("counter", "a").value();
   const auto entity = instance->create(stream).value();
   const std::string payload = payload_of(100);
-  const model::Command command{stream, "increment", payload, "", "", "", ""};
+  const model::Command command{stream, name, payload, "", "", "", ""};
   measure("handle, 100-byte payload, one event", [&] {
     if (!instance->handle(entity, command, 1)) std::abort();
   });
@@ -83,7 +85,7 @@ void calls(const wasm::Module& module) {
   }
 }
 
-void lifetimes(const wasm::Module& module) {
+void lifetimes(const wasm::Module& module, const std::string& name) {
   const auto stream = model::StreamName::make("counter", "a").value();
   auto instance = module.instantiate({}).value();
   measure("create and drop an entity", [&] {
@@ -94,17 +96,17 @@ void lifetimes(const wasm::Module& module) {
   measure("instantiate, create, handle once, destroy", [&] {
     auto fresh = module.instantiate({}).value();
     const auto entity = fresh->create(stream).value();
-    if (!fresh->handle(entity, {stream, "increment", R"({"amount":1})", "", "", "", ""}, 0)) std::abort();
+    if (!fresh->handle(entity, {stream, name, R"({"amount":1})", "", "", "", ""}, 0)) std::abort();
   });
 }
 
 void loading(const std::string& component) {
-  measure("load without a cache (compile)",
-          [&] { wasm::make_wasmtime_engine({}).value()->load("counter", component).value(); });
+  measure("start and stop an engine", [] { wasm::make_wasmtime_engine({}).value(); });
+  const auto engine = wasm::make_wasmtime_engine({}).value();
+  measure("load without a cache (compile)", [&] { engine->load("counter", component).value(); });
   const auto folder = env::make_temporary_folder("thalo-bench-").value();
-  measure("load from the cache", [&] {
-    wasm::make_wasmtime_engine({.cache_folder = folder / "cache"}).value()->load("counter", component).value();
-  });
+  const auto cached = wasm::make_wasmtime_engine({.cache_folder = folder / "cache"}).value();
+  measure("load from the cache", [&] { cached->load("counter", component).value(); });
   std::filesystem::remove_all(folder);
 }
 
@@ -134,12 +136,12 @@ void memory(const wasm::Module& module) {
   }
 }
 
-void run(const std::string& component) {
+void run(const std::string& component, const std::string& name) {
   auto engine = wasm::make_wasmtime_engine({}).value();
   const auto module = engine->load("counter", component).value();
   std::printf("component of %zu bytes\n", component.size());
-  calls(*module);
-  lifetimes(*module);
+  calls(*module, name);
+  lifetimes(*module, name);
   loading(component);
   memory(*module);
 }
@@ -148,6 +150,10 @@ void run(const std::string& component) {
 }  // namespace thalo
 
 int main(int argc, char** argv) {
-  std::string component = argc > 1 ? thalo::env::read_file(argv[1]).value() : thalo::guests::counter();
-  thalo::run(component);
+  if (argc != 1 && argc != 3) {
+    std::fprintf(stderr, "usage: wasm_bench [COMPONENT.wasm COMMAND]\n");
+    return 2;
+  }
+  thalo::run(argc == 3 ? thalo::env::read_file(argv[1]).value() : thalo::guests::counter(),
+             argc == 3 ? argv[2] : "increment");
 }

@@ -141,6 +141,12 @@ TEST_P(BothWorlds, endless_recursion_is_a_named_trap) {
   EXPECT_TRUE(instance->broken());
 }
 
+TEST_P(BothWorlds, a_read_outside_the_memory_is_a_named_trap) {
+  Counter counter(*instance);
+  EXPECT_THAT(counter.error("stray").message, HasSubstr("out of bounds memory access"));
+  EXPECT_TRUE(instance->broken());
+}
+
 TEST_P(BothWorlds, bytes_that_are_no_utf8_are_refused_before_the_guest_sees_them) {
   Counter counter(*instance);
   EXPECT_EQ(counter.error("\xff").code, Code::invalid_argument);

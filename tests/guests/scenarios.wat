@@ -10,7 +10,7 @@
     (global $free (mut i32) (i32.const 0))
 
     ;; The commands' names, each ended by a zero; their numbers are what handle branches on.
-    (data (i32.const 0x100) "increment\00report\00nothing\00trap\00loop\00grow\00grow-by\00recurse\00bad-json\00bad-utf8\00empty-type\00many\00huge\00amplify\00bad-list\00bad-variant\00reject\00reject-text\00bad-payload\00bad-context\00bad-event\00bad-error\00bad-new-event\00log\00flood\00context\00import\00\00")
+    (data (i32.const 0x100) "increment\00report\00nothing\00trap\00loop\00grow\00grow-by\00recurse\00bad-json\00bad-utf8\00empty-type\00many\00huge\00amplify\00bad-list\00bad-variant\00reject\00reject-text\00bad-payload\00bad-context\00bad-event\00bad-error\00bad-new-event\00log\00flood\00context\00import\00stray\00\00")
     (data (i32.const 0x400) "Incremented")
     (data (i32.const 0x410) "Reported")
     (data (i32.const 0x420) "{\22amount\22:")
@@ -216,8 +216,8 @@
       (param $causation i32) (param $causation-size i32) (param $metadata i32) (param $metadata-size i32) (result i32)
       (local $n i32) (local $start i32) (local $end i32)
       (local.set $n (i32.wrap_i64 (call $parse (local.get $data) (local.get $data-size))))
-      (block $unknown (block $import (block $context (block $flood (block $log (block $bad-new-event (block $bad-error (block $bad-event (block $bad-context (block $bad-payload (block $reject-text (block $reject (block $bad-variant (block $bad-list (block $amplify (block $huge (block $many (block $empty-type (block $bad-utf8 (block $bad-json (block $recurse (block $grow-by (block $grow (block $loop (block $trap (block $nothing (block $report (block $increment
-        (br_table $increment $report $nothing $trap $loop $grow $grow-by $recurse $bad-json $bad-utf8 $empty-type $many $huge $amplify $bad-list $bad-variant $reject $reject-text $bad-payload $bad-context $bad-event $bad-error $bad-new-event $log $flood $context $import $unknown
+      (block $unknown (block $stray (block $import (block $context (block $flood (block $log (block $bad-new-event (block $bad-error (block $bad-event (block $bad-context (block $bad-payload (block $reject-text (block $reject (block $bad-variant (block $bad-list (block $amplify (block $huge (block $many (block $empty-type (block $bad-utf8 (block $bad-json (block $recurse (block $grow-by (block $grow (block $loop (block $trap (block $nothing (block $report (block $increment
+        (br_table $increment $report $nothing $trap $loop $grow $grow-by $recurse $bad-json $bad-utf8 $empty-type $many $huge $amplify $bad-list $bad-variant $reject $reject-text $bad-payload $bad-context $bad-event $bad-error $bad-new-event $log $flood $context $import $stray $unknown
           (call $number-of (local.get $name) (local.get $name-size))))
         ;; increment
         (if (i32.eq (local.get $n) (i32.const -1))
@@ -303,5 +303,7 @@
         ;; import: whatever the recipe adds
 ;;@import
         (return (call $ok (i32.const 0) (i32.const 0))))
+        ;; stray: reads far outside its memory
+        (return (call $ok (i32.load (i32.const 0x7ffffff0)) (i32.const 0))))
       ;; unknown
       (call $error (i32.const 1) (local.get $name) (local.get $name-size) (i32.const 0x470) (i32.const 15))))
