@@ -26,14 +26,14 @@ namespace thalo::wasm {
 // What a guest may use. Every limit is enforced; exceeding one breaks the instance, and the error names the limit and
 // its value.
 struct Limits {
-  std::chrono::milliseconds time_per_call{1000};      // wall time, measured by epochs of 10 ms
+  std::chrono::milliseconds time_per_call{1000};      // wall time, looked at every 10 ms
   std::uint64_t fuel_per_call = 1'000'000'000;        // about one per wasm instruction; 0: not counted
-  std::size_t memory_per_instance_bytes = 64u << 20;  // linear memories and tables of one instance
+  std::size_t memory_per_instance_bytes = 64u << 20;  // all linear memories of one instance
   std::size_t events_per_command = 1000;
   std::size_t event_size_bytes = 1u << 20;   // type and payload of one event
   std::size_t entities_per_instance = 1000;  // alive in one instance at a time
-  std::size_t memory_retire_bytes =
-      32u << 20;  // an instance grown past this is worn out: its entities move on at their next use
+  // An instance grown past this is worn out: its entities move on at their next use.
+  std::size_t memory_retire_bytes = 32u << 20;
 };
 
 // Which contract a module speaks: `thalo:aggregate` 1.x (wit/aggregate.wit), or the world of Thalo 0.8
@@ -76,9 +76,10 @@ class Instance {
 
   virtual void drop(EntityHandle entity) = 0;
 
-  virtual bool broken() const = 0;  // a call failed in a way that loses the instance
-  virtual bool worn_out()
-      const = 0;  // full lifetime of handles used up, or memory past memory_retire_bytes: create() refuses
+  // A call failed in a way that loses the instance. Its memory has been given back.
+  virtual bool broken() const = 0;
+  // Has made as many entities as one instance may, or its memory is past memory_retire_bytes: create() refuses.
+  virtual bool worn_out() const = 0;
   virtual std::size_t entities() const = 0;
   virtual std::size_t memory_bytes() const = 0;
 };

@@ -1,6 +1,9 @@
 #include "wasm/guest_log.h"
 
+#include <simdjson.h>
+
 #include <algorithm>
+#include <utility>
 
 namespace thalo::wasm {
 namespace {
@@ -15,18 +18,24 @@ std::string_view cut(std::string_view text, std::size_t size_bytes_max) {
   return text.substr(0, end);
 }
 
-// The message stands unquoted in its line: line breaks and terminal controls in it must not look like lines of ours.
+// The message stands unquoted in its line: line breaks and terminal controls in it must not look like lines of ours,
+// and what a guest prints need not even be text.
 std::string printable(std::string_view text) {
+  const bool utf8 = simdjson::validate_utf8(text.data(), text.size());
   std::string out;
   out.reserve(text.size());
-  for (const char c : text) {
-    const auto byte = static_cast<unsigned char>(c);
-    if (c == '\n') {
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const auto byte = static_cast<unsigned char>(text[i]);
+    const bool control_1 = byte == 0xc2 && i + 1 < text.size() && static_cast<unsigned char>(text[i + 1]) < 0xa0;
+    if (byte == '\n') {
       out += "\\n";
     } else if (byte < 0x20 || byte == 0x7f) {
       out += ' ';
+    } else if (utf8 && control_1) {
+      out += ' ';
+      ++i;
     } else {
-      out += c;
+      out += byte < 0x80 || utf8 ? text[i] : '?';
     }
   }
   return out;

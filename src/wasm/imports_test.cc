@@ -42,6 +42,8 @@ TEST(Log, a_message_cannot_forge_lines_nor_be_long) {
   const auto forged = log_of([&] { counter.events("log", "a\nINFO b\x1b[2J"); });
   EXPECT_EQ(count(forged, "\n"), 1U);
   EXPECT_THAT(forged, Not(HasSubstr("\x1b")));
+  const auto control = log_of([&] { counter.events("log", "c1 \xc2\x9b[2J, fine: \xc3\xa9"); });
+  EXPECT_THAT(control, AllOf(HasSubstr("c1  [2J, fine: \xc3\xa9"), Not(HasSubstr("\xc2\x9b"))));
   const auto cut = log_of([&] { counter.events("log", std::string(1'000'000, 'x')); });
   EXPECT_LT(cut.size(), 5'000U);
   EXPECT_THAT(cut, HasSubstr("cut_from_bytes=1000000"));
@@ -230,6 +232,15 @@ TEST(Wasi, what_a_guest_prints_is_logged_line_by_line) {
   });
   EXPECT_EQ(count(text, "\n"), 9U) << text;
   EXPECT_THAT(text, AllOf(HasSubstr("INFO one stream=\"counter-mia\""), HasSubstr("INFO two"), HasSubstr("INFO rest")));
+}
+
+TEST(Wasi, what_a_guest_prints_need_not_be_text) {
+  const auto module = load(importing(stdout_imports, stdout_lowered, stdout_host, stdout_core, R"(
+    (i32.store (i32.const 0x8100) (i32.const 0x41ff4180))
+    (call $write (call $get) (i32.const 0x8100) (i32.const 4) (i32.const 0x8000)))"));
+  auto instance = instantiate(*module);
+  Counter counter(*instance);
+  EXPECT_THAT(log_of([&] { counter.events("import"); }), HasSubstr("INFO ?A?A "));
 }
 
 TEST(Wasi, environment_and_files_are_empty) {

@@ -31,7 +31,7 @@ TEST(Limits, an_endless_guest_is_stopped_by_time) {
                              }),
                              "loop");
   EXPECT_EQ(error.code, Code::resource_exhausted);
-  EXPECT_THAT(error.message, AllOf(HasSubstr("more than 50 ms"), HasSubstr("--time-limit")));
+  EXPECT_THAT(error.message, AllOf(HasSubstr("more than 50 ms"), HasSubstr("--time-limit-ms")));
 }
 
 TEST(Limits, an_endless_guest_is_stopped_by_fuel) {

@@ -81,7 +81,7 @@ base::Error describe_failure(const wasmtime_error_t& error, const StoreState& st
   const std::string where = innermost_functions(error);
   if (state.out_of_time) {
     return {Code::resource_exhausted, what + "used more than " + std::to_string(limits.time_per_call.count()) +
-                                          " ms (limit --time-limit)" + where};
+                                          " ms (limit --time-limit-ms)" + where};
   }
   ByteVector message;
   wasmtime_error_message(&error, message.get());

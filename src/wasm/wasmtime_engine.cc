@@ -67,8 +67,7 @@ class WasmtimeEngine final : public Engine {
   base::Result<std::shared_ptr<LoadedComponent>> prepare(std::string name, std::string_view bytes) {
     if (bytes.size() > options_.component_size_bytes_max) {
       return fail(Code::invalid_argument, "it has " + std::to_string(bytes.size()) + " bytes; at most " +
-                                              std::to_string(options_.component_size_bytes_max) +
-                                              " are allowed (limit --module-size-limit)");
+                                              std::to_string(options_.component_size_bytes_max) + " are allowed");
     }
     if (auto ok = check_preamble(bytes); !ok) return std::unexpected(ok.error());
     auto loaded = std::make_shared<LoadedComponent>();
