@@ -248,15 +248,22 @@ int main(int argc, char** argv) {
   const std::filesystem::path folder =
       temporary ? value_or_exit(thalo::env::make_temporary_folder("thalo-bench-")) : std::filesystem::path(argv[1]);
   const std::uint64_t events = argc < 3 ? 2'000'000 : std::strtoull(argv[2], nullptr, 10);
-  if (events < 200'000) {
-    std::fprintf(stderr, "usage: store_bench [FOLDER] [EVENTS], at least 200000 events\n");
+  const std::string part = argc < 4 ? "all" : argv[3];
+  if (events < 200'000 || argc == 5 || argc > 6) {
+    std::fprintf(
+        stderr,
+        "usage: store_bench [FOLDER] [EVENTS] [latency | append [STREAMS WINDOW] | read], at least 200000 events\n");
     return 2;
   }
-  bench_latency(folder);
-  for (const std::uint64_t streams : {10'000, 1'000'000}) {
-    for (const std::size_t window : {256, 4096}) bench_append(folder, events, streams, window);
+  if (part == "all" || part == "latency") bench_latency(folder);
+  if (argc == 6) {
+    bench_append(folder, events, std::strtoull(argv[4], nullptr, 10), std::strtoull(argv[5], nullptr, 10));
+  } else if (part == "all" || part == "append") {
+    for (const std::uint64_t streams : {10'000, 1'000'000}) {
+      for (const std::size_t window : {256, 4096}) bench_append(folder, events, streams, window);
+    }
   }
-  bench_read(folder, events);
+  if (part == "all" || part == "read") bench_read(folder, events);
   if (temporary) std::filesystem::remove_all(folder);
   return 0;
 }

@@ -105,7 +105,7 @@ base::Result<Appended> Committer::place(Pending& pending, model::GlobalPosition&
                                    "; read it again and decide anew");
   }
   const Appended appended{next, version, pending.events.count()};
-  placed_.push_back({pending.head.stream(), &pending.events, next, version});
+  placed_.push_back({pending.head.stream(), pending.head.hash(), &pending.events, next, version});
   next += appended.count;
   pending.head.set_version(version + appended.count);
   return appended;

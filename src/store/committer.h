@@ -30,6 +30,7 @@ namespace thalo::store {
 // An append that passed its check, with its place.
 struct PlacedAppend {
   std::string_view stream;
+  std::uint64_t hash = 0;  // stream_hash
   const EncodedEvents* events = nullptr;
   model::GlobalPosition first_global_position = 0;
   model::Position first_position = 0;

@@ -1,105 +1,158 @@
 #include "store/head_table.h"
 
+#include <condition_variable>
+#include <deque>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "store/stream_hash.h"
+
 namespace thalo::store {
 
-namespace {
-
-struct Hash {
-  using is_transparent = void;
-  std::size_t operator()(std::string_view text) const { return std::hash<std::string_view>{}(text); }
-};
-
-}  // namespace
-
 struct HeadTable::Head {
-  std::string_view stream;  // the key's text in the map
+  Shard* shard = nullptr;
+  Head* next_in_bucket = nullptr;
+  // The neighbours among the idle ones, or itself.
+  Head* older = this;
+  Head* newer = this;
+  std::uint64_t hash = 0;
   std::uint64_t version = 0;
-  std::uint32_t pins = 0;            // guarded by the shard's mutex, as is the rest
-  bool known = false;                // the lookup is done
-  std::list<Head*>::iterator place;  // in one of the shard's lists
+  std::uint32_t pins = 0;
+  bool known = false;  // the lookup is done
+  std::string stream;
 };
 
+// A hash table with chains, whose entries are used again: a stream that comes in place of another costs no allocation.
 struct alignas(64) HeadTable::Shard {
   mutable std::mutex mutex;
   std::condition_variable looked_up;
-  std::unordered_map<std::string, Head, Hash, std::equal_to<>> heads;
-  std::list<Head*> pinned;
-  std::list<Head*> idle;  // used longest ago first
+  std::vector<Head*> buckets = std::vector<Head*>(64);
+  std::size_t size = 0;
+  std::deque<Head> heads;    // all that were ever made, for their addresses
+  std::vector<Head*> spare;  // those without a stream
+  Head idle;                 // the ring of idle ones: idle.newer was used longest ago
+  std::size_t idle_size = 0;
+  std::size_t idle_max = 0;
+
+  Head*& bucket_of(std::uint64_t hash) { return buckets[hash & (buckets.size() - 1)]; }
+
+  Head* find(std::string_view stream, std::uint64_t hash) {
+    Head* head = bucket_of(hash);
+    while (head != nullptr && (head->hash != hash || head->stream != stream)) head = head->next_in_bucket;
+    return head;
+  }
+
+  Head* insert(std::string_view stream, std::uint64_t hash) {
+    if (size == buckets.size()) grow();
+    if (spare.empty()) spare.push_back(&heads.emplace_back());
+    Head* const head = spare.back();
+    spare.pop_back();
+    head->shard = this;
+    head->hash = hash;
+    head->stream = stream;
+    head->pins = 1;
+    head->known = false;
+    head->next_in_bucket = std::exchange(bucket_of(hash), head);
+    ++size;
+    return head;
+  }
+
+  void erase(Head* head) {
+    Head** link = &bucket_of(head->hash);
+    while (*link != head) link = &(*link)->next_in_bucket;
+    *link = head->next_in_bucket;
+    --size;
+    spare.push_back(head);
+  }
+
+  void grow() {
+    std::vector<Head*> old(buckets.size() * 2);
+    old.swap(buckets);
+    for (Head* head : old) {
+      while (head != nullptr) {
+        Head* const next = head->next_in_bucket;
+        head->next_in_bucket = std::exchange(bucket_of(head->hash), head);
+        head = next;
+      }
+    }
+  }
+
+  void make_idle(Head* head) {
+    head->newer = &idle;
+    head->older = std::exchange(idle.older, head);
+    head->older->newer = head;
+    ++idle_size;
+  }
+
+  void make_busy(Head* head) {
+    head->older->newer = head->newer;
+    head->newer->older = head->older;
+    --idle_size;
+  }
 };
 
 std::string_view HeadTable::Pin::stream() const { return head_->stream; }
+std::uint64_t HeadTable::Pin::hash() const { return head_->hash; }
 std::uint64_t HeadTable::Pin::version() const { return head_->version; }
 void HeadTable::Pin::set_version(std::uint64_t version) { head_->version = version; }
 
 void HeadTable::Pin::release() {
-  if (head_ != nullptr) table_->release(*head_);
-  head_ = nullptr;
-  table_ = nullptr;
+  Head* const head = std::exchange(head_, nullptr);
+  if (head == nullptr) return;
+  Shard& shard = *head->shard;
+  const std::lock_guard lock(shard.mutex);
+  if (--head->pins != 0) return;
+  shard.make_idle(head);
+  if (shard.idle_size > shard.idle_max) {
+    Head* const oldest = shard.idle.newer;
+    shard.make_busy(oldest);
+    shard.erase(oldest);
+  }
 }
 
 HeadTable::HeadTable(std::size_t idle_max, Lookup lookup)
-    : idle_per_shard_max_(idle_max / shard_count),
-      lookup_(std::move(lookup)),
-      shards_(std::make_unique<std::array<Shard, shard_count>>()) {}
+    : lookup_(std::move(lookup)), shards_(std::make_unique<std::array<Shard, shard_count>>()) {
+  for (Shard& shard : *shards_) shard.idle_max = idle_max / shard_count;
+}
 
 HeadTable::~HeadTable() = default;
 
-HeadTable::Shard& HeadTable::shard_of(std::string_view stream) const {
-  // Other bits than those by which the shard's map chooses its bucket.
-  return (*shards_)[(Hash{}(stream) >> 48) % shard_count];
-}
-
 base::Result<HeadTable::Pin> HeadTable::pin(std::string_view stream) {
-  Shard& shard = shard_of(stream);
+  const std::uint64_t hash = stream_hash(stream);
+  // Chosen by other bits of the hash than those that choose the bucket.
+  Shard& shard = (*shards_)[(hash >> 48) % shard_count];
   std::unique_lock lock(shard.mutex);
-  auto found = shard.heads.find(stream);
-  while (found != shard.heads.end() && !found->second.known) {
+  Head* head = shard.find(stream, hash);
+  while (head != nullptr && !head->known) {
     shard.looked_up.wait(lock);
-    found = shard.heads.find(stream);
+    head = shard.find(stream, hash);
   }
-  if (found != shard.heads.end()) {
-    Head& head = found->second;
-    if (head.pins++ == 0) shard.pinned.splice(shard.pinned.end(), shard.idle, head.place);
-    return Pin(this, &head);
+  if (head != nullptr) {
+    if (head->pins++ == 0) shard.make_busy(head);
+    return Pin(head);
   }
 
-  const auto made = shard.heads.try_emplace(std::string(stream)).first;
-  Head& head = made->second;
-  head.stream = made->first;
-  head.pins = 1;
-  head.place = shard.pinned.insert(shard.pinned.end(), &head);
+  head = shard.insert(stream, hash);
   lock.unlock();
-  const base::Result<std::uint64_t> version = lookup_(stream);
+  const base::Result<std::uint64_t> version = lookup_(stream, hash);
   lock.lock();
-  if (!version) {
-    shard.pinned.erase(head.place);
-    shard.heads.erase(shard.heads.find(stream));
-    shard.looked_up.notify_all();
-    return std::unexpected(version.error());
+  if (version) {
+    head->version = *version;
+    head->known = true;
+  } else {
+    shard.erase(head);
   }
-  head.version = *version;
-  head.known = true;
   shard.looked_up.notify_all();
-  return Pin(this, &head);
-}
-
-void HeadTable::release(Head& head) {
-  Shard& shard = shard_of(head.stream);
-  const std::lock_guard lock(shard.mutex);
-  if (--head.pins != 0) return;
-  shard.idle.splice(shard.idle.end(), shard.pinned, head.place);
-  if (shard.idle.size() > idle_per_shard_max_) {
-    Head* const oldest = shard.idle.front();
-    shard.idle.pop_front();
-    shard.heads.erase(shard.heads.find(oldest->stream));
-  }
+  if (!version) return std::unexpected(version.error());
+  return Pin(head);
 }
 
 std::size_t HeadTable::size() const {
   std::size_t total = 0;
   for (const Shard& shard : *shards_) {
     const std::lock_guard lock(shard.mutex);
-    total += shard.heads.size();
+    total += shard.size;
   }
   return total;
 }

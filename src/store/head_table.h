@@ -9,15 +9,10 @@
 #pragma once
 
 #include <array>
-#include <condition_variable>
 #include <cstdint>
 #include <functional>
-#include <list>
 #include <memory>
-#include <mutex>
-#include <string>
 #include <string_view>
-#include <unordered_map>
 #include <utility>
 
 #include "base/result.h"
@@ -32,19 +27,15 @@ class HeadTable {
   class Pin {
    public:
     Pin() = default;
-    Pin(Pin&& other) noexcept
-        : table_(std::exchange(other.table_, nullptr)), head_(std::exchange(other.head_, nullptr)) {}
+    Pin(Pin&& other) noexcept : head_(std::exchange(other.head_, nullptr)) {}
     Pin& operator=(Pin&& other) noexcept {
-      if (this != &other) {
-        release();
-        table_ = std::exchange(other.table_, nullptr);
-        head_ = std::exchange(other.head_, nullptr);
-      }
+      std::swap(head_, other.head_);
       return *this;
     }
     ~Pin() { release(); }
 
     std::string_view stream() const;
+    std::uint64_t hash() const;
     // The number of events that are committed or about to be. The committer only.
     std::uint64_t version() const;
     void set_version(std::uint64_t version);
@@ -52,13 +43,13 @@ class HeadTable {
 
    private:
     friend class HeadTable;
-    Pin(HeadTable* table, Head* head) : table_(table), head_(head) {}
-    HeadTable* table_ = nullptr;
+    explicit Pin(Head* head) : head_(head) {}
     Head* head_ = nullptr;
   };
 
-  // Looks up the number of committed events of a stream. Called without a lock held, on the thread that pins.
-  using Lookup = std::function<base::Result<std::uint64_t>(std::string_view)>;
+  // Looks up the number of committed events of a stream with this stream_hash. Called without a lock held, on the
+  // thread that pins.
+  using Lookup = std::function<base::Result<std::uint64_t>(std::string_view stream, std::uint64_t hash)>;
 
   HeadTable(std::size_t idle_max, Lookup lookup);
   HeadTable(const HeadTable&) = delete;
@@ -75,12 +66,8 @@ class HeadTable {
   struct Shard;
   static constexpr std::size_t shard_count = 32;
 
-  Shard& shard_of(std::string_view stream) const;
-  void release(Head& head);
-
-  const std::size_t idle_per_shard_max_;
   const Lookup lookup_;
-  std::unique_ptr<std::array<Shard, shard_count>> shards_;
+  const std::unique_ptr<std::array<Shard, shard_count>> shards_;
 };
 
 }  // namespace thalo::store

@@ -14,7 +14,8 @@ constexpr std::size_t copied_records_max = 256;
 }  // namespace
 
 MemoryStore::MemoryStore(std::shared_ptr<MemoryDisk> disk, const CommitLimits& limits)
-    : disk_(std::move(disk)), heads_(0, [this](std::string_view stream) { return stream_version(stream); }) {
+    : disk_(std::move(disk)),
+      heads_(0, [this](std::string_view stream, std::uint64_t /*hash*/) { return stream_version(stream); }) {
   for (std::string& record : disk_->read_events()) {
     const std::string stream(decode_record(records_.size(), record).value().event.stream);
     add(stream, std::move(record));

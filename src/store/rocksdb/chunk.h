@@ -16,8 +16,9 @@ namespace thalo::store {
 // The most events in one chunk. Part of the format: a stretch is cut into the same chunks however often it is written.
 inline constexpr std::size_t chunk_events_max = 1024;
 
-// The keys of a stream's chunks begin with its name and a zero byte, which no name contains; the first position
-// follows, big-endian.
+// The keys of a stream's chunks begin with its name and a zero byte, which no name contains; the complement of the
+// first position follows, big-endian: the newest chunk comes first, and the first key at or after that of a position is
+// the chunk that holds it.
 std::string chunk_key(std::string_view stream, model::Position first);
 // The part of the key that a stream's chunks share.
 std::string_view chunk_key_prefix(std::string_view key);

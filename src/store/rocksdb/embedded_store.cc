@@ -9,6 +9,7 @@
 #include "store/record.h"
 #include "store/rocksdb/event_reader.h"
 #include "store/rocksdb/small_values.h"
+#include "store/stream_hash.h"
 #include "store/varint.h"
 
 namespace thalo::store {
@@ -54,7 +55,8 @@ base::Result<std::unique_ptr<Store>> open_rocksdb_store(const RocksdbOptions& op
 EmbeddedStore::EmbeddedStore(StoreFolder folder, const RocksdbOptions& options)
     : folder_(std::move(folder)),
       options_(options),
-      heads_(options.head_cache_streams, [this](std::string_view stream) { return index_->version(stream); }) {}
+      heads_(options.head_cache_streams,
+             [this](std::string_view stream, std::uint64_t hash) { return index_->version(stream, hash); }) {}
 
 EmbeddedStore::~EmbeddedStore() { close(); }
 
@@ -69,7 +71,8 @@ base::Result<> EmbeddedStore::open(const EngineHooks& hooks) {
   try {
     index_->start();
     const auto indexed = scan_events(*database_, *checkpoint, head, [&](const Record& record) {
-      index_->add(record.event.stream, record.event.position, record.event.global_position, 1);
+      index_->add(record.event.stream, stream_hash(record.event.stream), record.event.position,
+                  record.event.global_position, 1);
       return true;
     });
     if (!indexed) return indexed;
@@ -126,11 +129,15 @@ base::Result<> EmbeddedStore::write(std::span<const PlacedAppend> batch) {
 }
 
 void EmbeddedStore::publish(std::span<const PlacedAppend> batch, model::GlobalPosition /*head*/) {
-  for (const PlacedAppend& placed : batch) index_->add(placed);
+  for (const PlacedAppend& placed : batch) {
+    index_->add(placed.stream, placed.hash, placed.first_position, placed.first_global_position,
+                placed.events->count());
+  }
 }
 
 base::Result<std::uint64_t> EmbeddedStore::read_stream(const StreamQuery& query, EventVisitor visit) {
-  const auto version = index_->version(query.stream);
+  const std::uint64_t hash = stream_hash(query.stream);
+  const auto version = index_->version(query.stream, hash);
   if (!version) return std::unexpected(version.error());
   const bool forwards = query.direction == Direction::forwards;
   if (*version == 0 || (forwards && query.from >= *version)) return 0;
@@ -147,15 +154,8 @@ base::Result<std::uint64_t> EmbeddedStore::read_stream(const StreamQuery& query,
   while (begin < end) {
     const std::uint64_t count = std::min(read_positions_max, end - begin);
     const model::Position first = forwards ? begin : end - count;
-    positions.clear();
-    if (auto found = index_->positions(query.stream, first, count, positions); !found)
+    if (auto found = index_->positions(query.stream, hash, first, count, positions); !found)
       return std::unexpected(std::move(found.error()));
-    if (positions.size() != count) {
-      return fail(Code::data_loss, "the index of stream " + std::string(query.stream) + " is damaged: it has " +
-                                       std::to_string(*version) + " events and does not know where event " +
-                                       std::to_string(first + positions.size()) +
-                                       " is; restore the store from a backup");
-    }
     const auto more = reader.read(positions, first, query.direction, counted);
     if (!more) return std::unexpected(more.error());
     if (!*more) break;
@@ -183,7 +183,9 @@ base::Result<AllResult> EmbeddedStore::read_all(const AllQuery& query, EventVisi
   return result;
 }
 
-base::Result<std::uint64_t> EmbeddedStore::stream_version(std::string_view stream) { return index_->version(stream); }
+base::Result<std::uint64_t> EmbeddedStore::stream_version(std::string_view stream) {
+  return index_->version(stream, stream_hash(stream));
+}
 
 std::uint64_t EmbeddedStore::on_head_moved(std::function<void(model::GlobalPosition)> callback) {
   return committer_->listeners().add(std::move(callback));

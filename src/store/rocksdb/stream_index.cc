@@ -84,12 +84,12 @@ void StreamIndex::seal(model::GlobalPosition begin) {
   changed_.notify_all();
 }
 
-void StreamIndex::add(std::string_view stream, model::Position first, model::GlobalPosition first_global,
-                      std::uint32_t count) {
+void StreamIndex::add(std::string_view stream, std::uint64_t hash, model::Position first,
+                      model::GlobalPosition first_global, std::uint32_t count) {
   while (count > 0) {
     const model::GlobalPosition end = newest_->begin() + stretch_events_;
     const auto here = static_cast<std::uint32_t>(std::min<std::uint64_t>(count, end - first_global));
-    newest_->add(stream, first, first_global, here);
+    newest_->add(stream, hash, first, first_global, here);
     first += here;
     first_global += here;
     count -= here;
@@ -132,12 +132,12 @@ base::Result<> StreamIndex::write(const Stretch& stretch) {
     return {};
   };
   std::vector<model::GlobalPosition> positions;
-  for (const auto& [stream, run] : stretch.sorted()) {
+  for (const Stretch::Run* const run : stretch.sorted()) {
     positions.clear();
-    for (const std::uint32_t offset : run->offsets) positions.push_back(stretch.begin() + offset);
+    for (std::size_t index = 0; index < run->size(); ++index) positions.push_back(stretch.begin() + run->offset(index));
     for (std::size_t begin = 0; begin < positions.size(); begin += chunk_events_max) {
       const std::size_t count = std::min(chunk_events_max, positions.size() - begin);
-      batch.Put(database_.index(), chunk_key(stream, run->first + begin),
+      batch.Put(database_.index(), chunk_key(run->stream, run->first + begin),
                 encode_chunk(std::span(positions).subspan(begin, count)));
       if (batch.GetDataSize() < write_batch_bytes_max) continue;
       if (auto flushed = flush(); !flushed) return flushed;
@@ -152,73 +152,70 @@ base::Result<> StreamIndex::write(const Stretch& stretch) {
   return flush();
 }
 
-base::Result<std::uint64_t> StreamIndex::version(std::string_view stream) const {
+base::Result<std::uint64_t> StreamIndex::version(std::string_view stream, std::uint64_t hash) const {
   const Stretches stretches = this->stretches();
   for (auto stretch = stretches.rbegin(); stretch != stretches.rend(); ++stretch) {
-    if (const auto range = (*stretch)->find(stream)) return range->end();
+    if (const auto range = (*stretch)->find(stream, hash)) return range->end();
   }
   return version_on_disk(stream);
 }
 
 base::Result<std::uint64_t> StreamIndex::version_on_disk(std::string_view stream) const {
-  const std::string last = chunk_key(stream, UINT64_MAX);
+  const std::string newest = chunk_key(stream, UINT64_MAX);
   const std::unique_ptr<rocksdb::Iterator> chunks(database_.db().NewIterator(within_stream(), database_.index()));
-  chunks->SeekForPrev(last);
+  chunks->Seek(newest);
   if (!chunks->Valid()) {
     if (!chunks->status().ok()) return engine_failure(chunks->status(), doing(stream));
     return 0;
   }
   const std::string_view key = view(chunks->key());
-  if (!is_chunk_key(key) || chunk_key_prefix(key) != chunk_key_prefix(last)) return 0;
+  if (!is_chunk_key(key) || chunk_key_prefix(key) != chunk_key_prefix(newest)) return 0;
   const auto count = decode_chunk_count(key, view(chunks->value()));
   if (!count) return std::unexpected(count.error());
   return chunk_key_first(key) + *count;
 }
 
-base::Result<> StreamIndex::positions(std::string_view stream, model::Position from, std::uint64_t count,
-                                      std::vector<model::GlobalPosition>& out) const {
-  const model::Position end = count > UINT64_MAX - from ? UINT64_MAX : from + count;
+base::Result<> StreamIndex::positions(std::string_view stream, std::uint64_t hash, model::Position from,
+                                      std::uint64_t count, std::vector<model::GlobalPosition>& out) const {
+  const model::Position end = from + count;
+  out.resize(count);
   // The memory first: a stretch that leaves it afterwards is on disk already.
   const Stretches stretches = this->stretches();
-  std::vector<std::pair<Stretch::Range, const Stretch*>> in_memory;
   model::Position memory_begin = end;
-  for (const auto& stretch : stretches) {
-    const auto range = stretch->find(stream);
-    if (!range) continue;
-    memory_begin = std::min(memory_begin, range->first);
-    in_memory.emplace_back(*range, stretch.get());
+  for (auto stretch = stretches.rbegin(); stretch != stretches.rend() && from < memory_begin; ++stretch) {
+    const auto range = (*stretch)->find(stream, hash);
+    if (!range || range->first >= memory_begin) continue;
+    const model::Position first = std::max(from, range->first);
+    (*stretch)->copy(stream, hash, first, memory_begin - first, out.data() + (first - from));
+    memory_begin = first;
   }
-  if (from < memory_begin) {
-    if (auto read = positions_on_disk(stream, from, memory_begin, out); !read) return read;
-  }
-  for (const auto& [range, stretch] : in_memory) {
-    const model::Position begin = std::max(from, range.first);
-    if (begin < std::min(range.end(), end)) stretch->copy(stream, begin, std::min(range.end(), end) - begin, out);
-  }
-  return {};
+  if (from == memory_begin) return {};
+  return positions_on_disk(stream, from, memory_begin, out.data());
 }
 
+// From the newest chunk back to the oldest, as they stand on disk.
 base::Result<> StreamIndex::positions_on_disk(std::string_view stream, model::Position from, model::Position end,
-                                              std::vector<model::GlobalPosition>& out) const {
-  const std::string wanted = chunk_key(stream, from);
+                                              model::GlobalPosition* out) const {
+  const std::string newest = chunk_key(stream, end - 1);
   const std::unique_ptr<rocksdb::Iterator> chunks(database_.db().NewIterator(within_stream(), database_.index()));
-  model::Position next = from;
   std::vector<model::GlobalPosition> chunk;
-  for (chunks->SeekForPrev(wanted); chunks->Valid() && next < end; chunks->Next()) {
+  for (chunks->Seek(newest); chunks->Valid() && from < end; chunks->Next()) {
     const std::string_view key = view(chunks->key());
-    if (!is_chunk_key(key) || chunk_key_prefix(key) != chunk_key_prefix(wanted)) break;
+    if (!is_chunk_key(key) || chunk_key_prefix(key) != chunk_key_prefix(newest)) break;
     chunk.clear();
     if (auto decoded = decode_chunk(key, view(chunks->value()), chunk); !decoded) return decoded;
     const model::Position first = chunk_key_first(key);
-    if (first > next) {
-      return base::fail(Code::data_loss, "the index of stream " + std::string(stream) +
-                                             " is damaged: it goes from position " + std::to_string(next) + " to " +
-                                             std::to_string(first) + "; restore the store from a backup");
-    }
-    for (; next < end && next - first < chunk.size(); ++next) out.push_back(chunk[next - first]);
+    if (first >= end || end - first > chunk.size()) break;
+    const model::Position begin = std::max(first, from);
+    std::copy(chunk.begin() + static_cast<std::ptrdiff_t>(begin - first),
+              chunk.begin() + static_cast<std::ptrdiff_t>(end - first), out + (begin - from));
+    end = begin;
   }
   if (!chunks->status().ok()) return engine_failure(chunks->status(), doing(stream));
-  return {};
+  if (from == end) return {};
+  return base::fail(Code::data_loss, "the index of stream " + std::string(stream) +
+                                         " is damaged: it does not know where event " + std::to_string(end - 1) +
+                                         " is; restore the store from a backup");
 }
 
 }  // namespace thalo::store

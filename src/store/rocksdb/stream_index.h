@@ -39,16 +39,15 @@ class StreamIndex {
 
   // Adds events in global order: before start() the thread that opens the store, then the committer. Waits when the
   // index thread is two stretches behind, so that memory stays bounded.
-  void add(const PlacedAppend& placed) {
-    add(placed.stream, placed.first_position, placed.first_global_position, placed.events->count());
-  }
-  void add(std::string_view stream, model::Position first, model::GlobalPosition first_global, std::uint32_t count);
+  // `hash` is the stream_hash of `stream`, everywhere.
+  void add(std::string_view stream, std::uint64_t hash, model::Position first, model::GlobalPosition first_global,
+           std::uint32_t count);
 
   // The number of events of a stream. Any thread.
-  base::Result<std::uint64_t> version(std::string_view stream) const;
-  // Appends the global positions of the events [from, from + count) of a stream to `out`, fewer when it ends earlier.
-  // Any thread.
-  base::Result<> positions(std::string_view stream, model::Position from, std::uint64_t count,
+  base::Result<std::uint64_t> version(std::string_view stream, std::uint64_t hash) const;
+  // Sets `out` to the global positions of the events [from, from + count) of a stream that has them. DATA_LOSS when the
+  // index does not know one of them. Any thread.
+  base::Result<> positions(std::string_view stream, std::uint64_t hash, model::Position from, std::uint64_t count,
                            std::vector<model::GlobalPosition>& out) const;
 
  private:
@@ -59,9 +58,9 @@ class StreamIndex {
   void run();
   base::Result<> write(const Stretch& stretch);
   base::Result<std::uint64_t> version_on_disk(std::string_view stream) const;
-  // Stops before `end`.
+  // Writes the global positions of the events [from, end).
   base::Result<> positions_on_disk(std::string_view stream, model::Position from, model::Position end,
-                                   std::vector<model::GlobalPosition>& out) const;
+                                   model::GlobalPosition* out) const;
 
   Database& database_;
   Poison& poison_;

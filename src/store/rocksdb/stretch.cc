@@ -3,42 +3,81 @@
 #include <algorithm>
 
 namespace thalo::store {
+namespace {
 
-void Stretch::add(std::string_view stream, model::Position first, model::GlobalPosition first_global,
-                  std::uint32_t count) {
-  Shard& shard = shards_[shard_of(stream)];
-  const std::lock_guard lock(shard.mutex);
-  auto found = shard.runs.find(stream);
-  if (found == shard.runs.end()) found = shard.runs.try_emplace(std::string(stream), Run{first}).first;
-  auto& offsets = found->second.offsets;
-  const auto offset = static_cast<std::uint32_t>(first_global - begin_);
-  for (std::uint32_t index = 0; index < count; ++index) offsets.push_back(offset + index);
-}
+std::uint32_t tag_of(std::uint64_t hash) { return static_cast<std::uint32_t>(hash >> 32); }
 
-std::optional<Stretch::Range> Stretch::find(std::string_view stream) const {
-  const Shard& shard = shards_[shard_of(stream)];
-  const std::lock_guard lock(shard.mutex);
-  const auto found = shard.runs.find(stream);
-  if (found == shard.runs.end()) return std::nullopt;
-  return Range{found->second.first, found->second.offsets.size()};
-}
+}  // namespace
 
-void Stretch::copy(std::string_view stream, model::Position from, std::uint64_t count,
-                   std::vector<model::GlobalPosition>& out) const {
-  const Shard& shard = shards_[shard_of(stream)];
-  const std::lock_guard lock(shard.mutex);
-  const Run& run = shard.runs.find(stream)->second;
-  const std::uint64_t begin = from - run.first;
-  const std::uint64_t end = begin + std::min<std::uint64_t>(count, run.offsets.size() - begin);
-  for (std::uint64_t index = begin; index < end; ++index) out.push_back(begin_ + run.offsets[index]);
-}
-
-std::vector<std::pair<std::string_view, const Stretch::Run*>> Stretch::sorted() const {
-  std::vector<std::pair<std::string_view, const Run*>> all;
-  for (const Shard& shard : shards_) {
-    for (const auto& [stream, run] : shard.runs) all.emplace_back(stream, &run);
+const Stretch::Run* Stretch::Shard::find(std::string_view stream, std::uint64_t hash) const {
+  const std::size_t mask = slots.size() - 1;
+  for (std::size_t at = hash & mask; slots[at].place != 0; at = (at + 1) & mask) {
+    if (slots[at].tag != tag_of(hash)) continue;
+    const Run& run = runs[slots[at].place - 1];
+    if (run.stream == stream) return &run;
   }
-  std::ranges::sort(all, {}, &std::pair<std::string_view, const Run*>::first);
+  return nullptr;
+}
+
+void Stretch::Shard::insert(Slot slot, std::uint64_t hash) {
+  const std::size_t mask = slots.size() - 1;
+  std::size_t at = hash & mask;
+  while (slots[at].place != 0) at = (at + 1) & mask;
+  slots[at] = slot;
+}
+
+Stretch::Run& Stretch::Shard::find_or_add(std::string_view stream, std::uint64_t hash, bool& is_new) {
+  const Run* const found = find(stream, hash);
+  is_new = found == nullptr;
+  if (!is_new) return const_cast<Run&>(*found);
+  if (2 * (runs.size() + 1) > slots.size()) {
+    slots.assign(2 * slots.size(), {});
+    for (std::uint32_t index = 0; index < runs.size(); ++index)
+      insert({tag_of(runs[index].hash), index + 1}, runs[index].hash);
+  }
+  Run& run = runs.emplace_back(Run{.hash = hash, .stream = std::string(stream)});
+  insert({tag_of(hash), static_cast<std::uint32_t>(runs.size())}, hash);
+  return run;
+}
+
+void Stretch::add(std::string_view stream, std::uint64_t hash, model::Position first,
+                  model::GlobalPosition first_global, std::uint32_t count) {
+  Shard& shard = shards_[shard_of(hash)];
+  auto offset = static_cast<std::uint32_t>(first_global - begin_);
+  const std::uint32_t end = offset + count;
+  const std::lock_guard lock(shard.mutex);
+  bool is_new = false;
+  Run& run = shard.find_or_add(stream, hash, is_new);
+  if (is_new) {
+    run.first = first;
+    run.first_offset = offset++;
+  }
+  while (offset < end) run.more_offsets.push_back(offset++);
+}
+
+std::optional<Stretch::Range> Stretch::find(std::string_view stream, std::uint64_t hash) const {
+  const Shard& shard = shards_[shard_of(hash)];
+  const std::lock_guard lock(shard.mutex);
+  const Run* const run = shard.find(stream, hash);
+  if (run == nullptr) return std::nullopt;
+  return Range{run->first, run->size()};
+}
+
+void Stretch::copy(std::string_view stream, std::uint64_t hash, model::Position from, std::uint64_t count,
+                   model::GlobalPosition* out) const {
+  const Shard& shard = shards_[shard_of(hash)];
+  const std::lock_guard lock(shard.mutex);
+  const Run& run = *shard.find(stream, hash);
+  const std::uint64_t begin = from - run.first;
+  for (std::uint64_t index = 0; index < count; ++index) out[index] = begin_ + run.offset(begin + index);
+}
+
+std::vector<const Stretch::Run*> Stretch::sorted() const {
+  std::vector<const Run*> all;
+  for (const Shard& shard : shards_) {
+    for (const Run& run : shard.runs) all.push_back(&run);
+  }
+  std::ranges::sort(all, {}, [](const Run* run) -> const std::string& { return run->stream; });
   return all;
 }
 

@@ -6,12 +6,11 @@
 
 #include <array>
 #include <cstdint>
+#include <deque>
 #include <mutex>
 #include <optional>
-#include <span>
 #include <string>
 #include <string_view>
-#include <unordered_map>
 #include <vector>
 
 #include "model/event.h"
@@ -20,10 +19,16 @@ namespace thalo::store {
 
 class Stretch {
  public:
-  // The events of one stream in the stretch.
+  // The events of one stream in the stretch: where they are as offsets from the stretch's begin.
   struct Run {
+    std::uint64_t hash = 0;
+    std::string stream;
     model::Position first = 0;
-    std::vector<std::uint32_t> offsets = {};  // of the global positions from the stretch's begin
+    std::uint32_t first_offset = 0;  // most streams have one event in a stretch: it needs no allocation
+    std::vector<std::uint32_t> more_offsets = {};
+
+    std::size_t size() const { return 1 + more_offsets.size(); }
+    std::uint32_t offset(std::size_t index) const { return index == 0 ? first_offset : more_offsets[index - 1]; }
   };
   struct Range {
     model::Position first = 0;
@@ -36,30 +41,37 @@ class Stretch {
 
   model::GlobalPosition begin() const { return begin_; }
 
-  // The events at `first_global` and the `count` - 1 places after it are those of `stream` from `first` on.
-  void add(std::string_view stream, model::Position first, model::GlobalPosition first_global, std::uint32_t count);
+  // `hash` is the stream_hash of `stream`, everywhere. The events at `first_global` and the `count` - 1 places after it
+  // are those of `stream` from `first` on.
+  void add(std::string_view stream, std::uint64_t hash, model::Position first, model::GlobalPosition first_global,
+           std::uint32_t count);
 
   // The positions of `stream` that are in the stretch.
-  std::optional<Range> find(std::string_view stream) const;
-  // Appends the global positions of at most `count` events of `stream` from `from` on, which is in the stretch.
-  void copy(std::string_view stream, model::Position from, std::uint64_t count,
-            std::vector<model::GlobalPosition>& out) const;
+  std::optional<Range> find(std::string_view stream, std::uint64_t hash) const;
+  // Writes the global positions of the `count` events of `stream` from `from` on, all of them in the stretch.
+  void copy(std::string_view stream, std::uint64_t hash, model::Position from, std::uint64_t count,
+            model::GlobalPosition* out) const;
 
   // All runs in the order of their streams' names. Only when nothing is added any more.
-  std::vector<std::pair<std::string_view, const Run*>> sorted() const;
+  std::vector<const Run*> sorted() const;
 
  private:
-  struct Hash {
-    using is_transparent = void;
-    std::size_t operator()(std::string_view text) const { return std::hash<std::string_view>{}(text); }
+  // An open hash table of the runs.
+  struct Slot {
+    std::uint32_t tag = 0;    // bits of the hash
+    std::uint32_t place = 0;  // in `runs`, plus one; 0: free
   };
   struct alignas(64) Shard {
     mutable std::mutex mutex;
-    std::unordered_map<std::string, Run, Hash, std::equal_to<>> runs;
+    std::vector<Slot> slots = std::vector<Slot>(16);
+    std::deque<Run> runs;
+
+    const Run* find(std::string_view stream, std::uint64_t hash) const;
+    void insert(Slot slot, std::uint64_t hash);
+    Run& find_or_add(std::string_view stream, std::uint64_t hash, bool& is_new);
   };
   static constexpr std::size_t shard_count = 16;
-  // Chosen by other bits of the hash than those by which the shard's map chooses its bucket.
-  static std::size_t shard_of(std::string_view stream) { return (Hash{}(stream) >> 48) % shard_count; }
+  static std::size_t shard_of(std::uint64_t hash) { return (hash >> 48) % shard_count; }
 
   const model::GlobalPosition begin_;
   std::array<Shard, shard_count> shards_;
