@@ -14,16 +14,16 @@ namespace thalo::build {
 
 struct BuildOptions {
   // A folder with C++ sources (in it or in its src/), or one source file.
-  std::filesystem::path source{};
+  std::filesystem::path source;
   // The folder for NAME.wasm; made when missing.
-  std::filesystem::path output_folder{};
+  std::filesystem::path output_folder;
   // The module's name; empty: the name of the folder or file.
-  std::string name{};
+  std::string name;
   // Put behind the other flags of the compiler, e.g. "-DLIMIT=5".
-  std::vector<std::string> flags{};
+  std::vector<std::string> flags;
   CompilerSearch search = CompilerSearch::from_environment();
   // Where the SDK's headers are unpacked for the compiler; empty: default_cache_folder().
-  std::filesystem::path cache_folder{};
+  std::filesystem::path cache_folder;
   // The compiler's messages go here as they are, and so does a note when something takes long.
   int diagnostics_fd = 2;
 };

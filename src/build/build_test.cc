@@ -56,7 +56,11 @@ class BuildTest : public ::testing::Test {
     std::ofstream(source_ / file) << content;
   }
   BuildOptions options() const {
-    return {.source = source_, .output_folder = folder_ / "out", .diagnostics_fd = messages_};
+    BuildOptions options;
+    options.source = source_;
+    options.output_folder = folder_ / "out";
+    options.diagnostics_fd = messages_;
+    return options;
   }
   std::string messages() const { return env::read_file(folder_ / "messages").value_or(""); }
 
@@ -66,8 +70,9 @@ class BuildTest : public ::testing::Test {
 };
 
 TEST_F(BuildTest, TheCounterBecomesASmallComponentThatImportsNothingButTheLog) {
-  const auto output =
-      build_aggregate({.source = COUNTER_FOLDER, .output_folder = folder_ / "out", .diagnostics_fd = messages_});
+  auto counter = options();
+  counter.source = COUNTER_FOLDER;
+  const auto output = build_aggregate(counter);
   ASSERT_TRUE(output) << output.error().message << messages();
   EXPECT_EQ(output->file, folder_ / "out" / "counter.wasm");
   EXPECT_EQ(messages(), "");

@@ -9,7 +9,11 @@ int main(int argc, char** argv) {
     std::fprintf(stderr, "usage: thalo_build_tool DIR OUT NAME\n");
     return 2;
   }
-  const auto output = thalo::build::build_aggregate({.source = argv[1], .output_folder = argv[2], .name = argv[3]});
+  thalo::build::BuildOptions options;
+  options.source = argv[1];
+  options.output_folder = argv[2];
+  options.name = argv[3];
+  const auto output = thalo::build::build_aggregate(options);
   if (!output) {
     std::fprintf(stderr, "%s\n", output.error().message.c_str());
     return 1;

@@ -8,17 +8,16 @@
 #include <cerrno>
 #include <system_error>
 
-extern char** environ;
-
 namespace thalo::build {
 namespace {
 
 using base::Code;
 
-constexpr std::size_t output_bytes_max = 64 * 1024;
+constexpr std::size_t output_bytes_max = std::size_t{64} << 10;
 
 base::Result<pid_t> start(const std::vector<std::string>& command, int output_fd) {
   std::vector<char*> arguments;
+  arguments.reserve(command.size() + 1);
   for (const auto& word : command) arguments.push_back(const_cast<char*>(word.c_str()));
   arguments.push_back(nullptr);
 

@@ -31,7 +31,7 @@ std::string content_name() {
 }  // namespace
 
 base::Result<std::filesystem::path> sdk_include_folder(const std::filesystem::path& cache_folder) {
-  const auto folder = cache_folder / "sdk" / content_name();
+  auto folder = cache_folder / "sdk" / content_name();
   for (const auto& file : embedded_files()) {
     if (!file.path.starts_with(sdk_prefix)) continue;
     const auto path = folder / file.path.substr(sdk_prefix.size());

@@ -62,7 +62,7 @@ std::optional<fs::path> find_program(const std::string& name, const std::string&
   }
   std::istringstream folders(path);
   for (std::string folder; std::getline(folders, folder, ':');) {
-    const fs::path program = fs::path(folder) / name;
+    fs::path program = fs::path(folder) / name;
     if (!folder.empty() && ::access(program.c_str(), X_OK) == 0) return program;
   }
   return std::nullopt;
@@ -175,8 +175,8 @@ base::Result<> probe(const Candidate& candidate, const fs::path& cache_folder, i
   if (!result) return std::unexpected(result.error());
   if (result->exit_code != 0) return base::fail(Code::failed_precondition, reason_in(result->output));
   // Remembering is a convenience: a cache that cannot be written costs a second at each build.
-  if (env::make_folder(memory.parent_path()))
-    static_cast<void>(env::write_file_atomically(memory, candidate.compiler.name + "\n"));
+  [[maybe_unused]] const bool remembered =
+      env::make_folder(memory.parent_path()) && env::write_file_atomically(memory, candidate.compiler.name + "\n");
   return {};
 }
 
@@ -188,10 +188,11 @@ std::string variable(const char* name) {
 }  // namespace
 
 CompilerSearch CompilerSearch::from_environment() {
-  CompilerSearch search{.compiler = variable("THALO_WASM_CXX"),
-                        .wasi_sdk_path = variable("WASI_SDK_PATH"),
-                        .python = variable("THALO_PYTHON"),
-                        .path = variable("PATH")};
+  CompilerSearch search;
+  search.compiler = variable("THALO_WASM_CXX");
+  search.wasi_sdk_path = variable("WASI_SDK_PATH");
+  search.python = variable("THALO_PYTHON");
+  search.path = variable("PATH");
   std::error_code error;
   if (search.wasi_sdk_path.empty() && fs::exists("/opt/wasi-sdk", error)) search.wasi_sdk_path = "/opt/wasi-sdk";
   return search;

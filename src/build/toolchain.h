@@ -13,9 +13,9 @@ namespace thalo::build {
 struct CompilerSearch {
   std::string
       compiler;  // a command that is used without looking further, e.g. "clang++-19" or "python3 -m ziglang c++"
-  std::string wasi_sdk_path{};  // the folder of a wasi-sdk
-  std::string python{};         // a Python that may have the package ziglang
-  std::string path{};           // folders with programs, as in $PATH
+  std::string wasi_sdk_path;  // the folder of a wasi-sdk
+  std::string python;         // a Python that may have the package ziglang
+  std::string path;           // folders with programs, as in $PATH
 
   // From $THALO_WASM_CXX, $WASI_SDK_PATH (else /opt/wasi-sdk), $THALO_PYTHON and $PATH.
   static CompilerSearch from_environment();
