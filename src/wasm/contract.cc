@@ -34,13 +34,13 @@ constexpr Signature v0_8_functions[] = {
 };
 
 constexpr Signature v1_functions[] = {
+    {"snapshot-format", "func() -> option<string>"},
     {"[constructor]entity", "func(id: string) -> own<resource>"},
     {"[method]entity.apply", "func(self: borrow<resource>, events: " THALO_EVENTS ") -> result<_, " THALO_ERROR ">"},
     {"[method]entity.handle",
      "func(self: borrow<resource>, command: record {command: string, payload: string, context: record {command-id: "
      "string, time-ms: u64, version: u64, correlation-id: string, causation-id: string, metadata: string}}) -> "
      "result<" THALO_EVENTS ", " THALO_ERROR ">"},
-    {"snapshot-format", "func() -> option<string>"},
     {"[method]entity.snapshot", "func(self: borrow<resource>) -> result<string, string>"},
     {"[method]entity.restore", "func(self: borrow<resource>, snapshot: string) -> result<_, string>"},
 };

@@ -72,14 +72,30 @@ TEST(Load, another_world_is_refused_with_what_is_missing_and_what_is_there) {
   EXPECT_THAT(refusal(guests::assemble("(component)")).message, HasSubstr("nothing"));
 }
 
-TEST(Load, a_missing_or_different_function_is_named) {
-  const auto component = guests::assemble(R"((component
-    (core module $m (func (export "format") (result i32) (i32.const 0)))
+// A component whose only export is an interface with the function `snapshot-format` of the given result.
+std::string with_format(const std::string& interface, const std::string& result) {
+  return guests::assemble(R"((component
+    (core module $m (memory (export "m") 1) (func (export "format") (result i32) (i32.const 0)))
     (core instance $i (instantiate $m))
-    (func $format (result u32) (canon lift (core func $i "format")))
+    (alias core export $i "m" (core memory $memory))
+    (func $format (result )" +
+                          result + R"() (canon lift (core func $i "format") (memory (core memory $memory))))
     (instance $x (export "snapshot-format" (func $format)))
-    (export "thalo:aggregate/aggregate@1.0.0" (instance $x))))");
-  EXPECT_THAT(refusal(component).message, AllOf(HasSubstr("no function '[constructor]entity'"), HasSubstr("wit/")));
+    (export ")" + interface +
+                          R"(" (instance $x))))");
+}
+
+TEST(Load, a_missing_function_is_named) {
+  EXPECT_THAT(refusal(with_format("thalo:aggregate/aggregate@1.0.0", "(option string)")).message,
+              AllOf(HasSubstr("no function '[constructor]entity'"), HasSubstr("wit/")));
+  EXPECT_THAT(refusal(with_format("aggregate", "(option string)")).message,
+              HasSubstr("no function '[constructor]entity'"));
+}
+
+TEST(Load, a_function_of_another_type_is_named_with_both_types) {
+  EXPECT_THAT(refusal(with_format("thalo:aggregate/aggregate@1.0.0", "(tuple u32 (list string))")).message,
+              AllOf(HasSubstr("#snapshot-format'"), HasSubstr("func() -> tuple<u32, list<string>>"),
+                    HasSubstr("func() -> option<string>")));
 }
 
 TEST(Load, a_module_that_traps_or_never_ends_at_its_start_is_refused_with_the_reason) {
