@@ -53,13 +53,15 @@ TEST(BoundedQueue, BoundsWhatItsItemsWeigh) {
 }
 
 TEST(Json, AcceptsEveryKindOfValue) {
-  for (const char* text : {"{}", "[]", "1", "-1.5e3", "\"x\"", "true", "null", " {\"a\" : [1,2,{\"b\":null}]} ", "\"\xc3\xa9\""}) {
+  for (const char* text :
+       {"{}", "[]", "1", "-1.5e3", "\"x\"", "true", "null", " {\"a\" : [1,2,{\"b\":null}]} ", "\"\xc3\xa9\""}) {
     EXPECT_TRUE(check_json(text)) << text;
   }
 }
 
 TEST(Json, RefusesWhatIsNotOneCompleteValue) {
-  for (const char* text : {"", " ", "{", "{\"a\":}", "[1,]", "nul", "1 2", "{}{}", "'x'", "\"\xff\"", "{\"a\":1}x", "01", "\"\\q\""}) {
+  for (const char* text :
+       {"", " ", "{", "{\"a\":}", "[1,]", "nul", "1 2", "{}{}", "'x'", "\"\xff\"", "{\"a\":1}x", "01", "\"\\q\""}) {
     const auto result = check_json(text);
     ASSERT_FALSE(result) << text;
     EXPECT_EQ(result.error().code, Code::invalid_argument);

@@ -1,7 +1,7 @@
 // A named queue with a bound: many producers, one consumer that takes everything waiting at once.
 //
-// A full queue refuses at once (back-pressure, not memory). The consumer sleeps in wait_all and is woken once for any number of pushes that
-// arrive while it works.
+// A full queue refuses at once (back-pressure, not memory). The consumer sleeps in wait_all and is woken once for any
+// number of pushes that arrive while it works.
 #pragma once
 
 #include <chrono>
@@ -24,9 +24,9 @@ class BoundedQueue {
   explicit BoundedQueue(std::string name, std::size_t capacity, std::size_t capacity_bytes = SIZE_MAX)
       : name_(std::move(name)), capacity_(capacity), capacity_bytes_(capacity_bytes) {}
 
-  // Takes `item` only on success. RESOURCE_EXHAUSTED when full, UNAVAILABLE when closed. An item heavier than the whole bound is still taken by
-  // an empty queue: its size is limited where it comes from.
-  Result<> push(T&& item, std::size_t size_bytes = 0) {
+  // Moves from `item` only on success. RESOURCE_EXHAUSTED when full, UNAVAILABLE when closed. An item heavier than the whole
+  // bound is still taken by an empty queue: its size is limited where it comes from.
+  Result<> offer(T& item, std::size_t size_bytes = 0) {
     {
       std::lock_guard lock(mutex_);
       if (closed_) return fail(Code::unavailable, name_ + " is closed: the server is shutting down; retry later");
@@ -43,6 +43,9 @@ class BoundedQueue {
     return {};
   }
 
+  // Like offer; a refused item is gone.
+  Result<> push(T&& item, std::size_t size_bytes = 0) { return offer(item, size_bytes); }
+
   // Like push, but beyond the bound: for messages that must not be lost and whose number is bounded elsewhere.
   void push_unbounded(T&& item) {
     {
@@ -54,7 +57,8 @@ class BoundedQueue {
     wake_.notify_one();
   }
 
-  // Moves everything waiting into `out` (cleared first). Blocks until there is something or the queue is closed; false means closed and empty.
+  // Moves everything waiting into `out` (cleared first). Blocks until there is something or the queue is closed; false
+  // means closed and empty.
   bool wait_all(std::vector<T>& out) {
     out.clear();
     std::unique_lock lock(mutex_);

@@ -1,4 +1,5 @@
-// The JSON check at the edges: what a client sends and what a guest returns is checked once, stored as given, never re-formatted.
+// The JSON check at the edges: what a client sends and what a guest returns is checked once, stored as given, never
+// re-formatted.
 #pragma once
 
 #include <string>
@@ -8,7 +9,8 @@
 
 namespace thalo::base {
 
-// Whether `text` is one complete JSON value in valid UTF-8. INVALID_ARGUMENT says what is wrong. Any thread; about 1 GB/s.
+// Whether `text` is one complete JSON value in valid UTF-8. INVALID_ARGUMENT says what is wrong. Any thread; about 1
+// GB/s.
 Result<> check_json(std::string_view text);
 
 // `text` as a JSON string with its quotes. Invalid UTF-8 becomes U+FFFD.

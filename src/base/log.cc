@@ -9,24 +9,36 @@ namespace {
 
 spdlog::level::level_enum to_spdlog(Level level) {
   switch (level) {
-    case Level::trace: return spdlog::level::trace;
-    case Level::debug: return spdlog::level::debug;
-    case Level::info: return spdlog::level::info;
-    case Level::warn: return spdlog::level::warn;
-    case Level::error: return spdlog::level::err;
-    case Level::off: break;
+    case Level::trace:
+      return spdlog::level::trace;
+    case Level::debug:
+      return spdlog::level::debug;
+    case Level::info:
+      return spdlog::level::info;
+    case Level::warn:
+      return spdlog::level::warn;
+    case Level::error:
+      return spdlog::level::err;
+    case Level::off:
+      break;
   }
   return spdlog::level::off;
 }
 
 std::string_view level_name(Level level) {
   switch (level) {
-    case Level::trace: return "TRACE";
-    case Level::debug: return "DEBUG";
-    case Level::info: return " INFO";
-    case Level::warn: return " WARN";
-    case Level::error: return "ERROR";
-    case Level::off: break;
+    case Level::trace:
+      return "TRACE";
+    case Level::debug:
+      return "DEBUG";
+    case Level::info:
+      return " INFO";
+    case Level::warn:
+      return " WARN";
+    case Level::error:
+      return "ERROR";
+    case Level::off:
+      break;
   }
   return "  OFF";
 }
@@ -35,7 +47,8 @@ spdlog::logger& logger() {
   // The one process-wide object of the project: log lines of all threads share standard error anyway.
   static const auto instance = [] {
     auto created = std::make_shared<spdlog::logger>("thalo", std::make_shared<spdlog::sinks::stderr_sink_mt>());
-    auto formatter = std::make_unique<spdlog::pattern_formatter>("%Y-%m-%dT%H:%M:%S.%eZ %v", spdlog::pattern_time_type::utc);
+    auto formatter =
+        std::make_unique<spdlog::pattern_formatter>("%Y-%m-%dT%H:%M:%S.%eZ %v", spdlog::pattern_time_type::utc);
     created->set_formatter(std::move(formatter));
     created->set_level(spdlog::level::info);
     created->flush_on(spdlog::level::trace);
@@ -53,7 +66,8 @@ Result<Level> parse_level(std::string_view word) {
   if (word == "warn") return Level::warn;
   if (word == "error") return Level::error;
   if (word == "off") return Level::off;
-  return fail(Code::invalid_argument, "log level '" + std::string(word) + "' is none of trace, debug, info, warn, error, off");
+  return fail(Code::invalid_argument,
+              "log level '" + std::string(word) + "' is none of trace, debug, info, warn, error, off");
 }
 
 void set_level(Level level) { logger().set_level(to_spdlog(level)); }

@@ -1,4 +1,5 @@
-// Structured log lines on standard error: `2026-01-31T12:00:00.123Z  INFO loaded module from file file="modules/counter.wasm"`.
+// Structured log lines on standard error: `2026-01-31T12:00:00.123Z  INFO loaded module from file
+// file="modules/counter.wasm"`.
 //
 // Quiet by default (level info, one line per thing an operator acts on). Any thread.
 #pragma once
@@ -42,9 +43,17 @@ class Field {
 
 void write(Level level, std::string_view message, std::initializer_list<Field> fields = {});
 
-inline void debug(std::string_view message, std::initializer_list<Field> fields = {}) { write(Level::debug, message, fields); }
-inline void info(std::string_view message, std::initializer_list<Field> fields = {}) { write(Level::info, message, fields); }
-inline void warn(std::string_view message, std::initializer_list<Field> fields = {}) { write(Level::warn, message, fields); }
-inline void error(std::string_view message, std::initializer_list<Field> fields = {}) { write(Level::error, message, fields); }
+inline void debug(std::string_view message, std::initializer_list<Field> fields = {}) {
+  write(Level::debug, message, fields);
+}
+inline void info(std::string_view message, std::initializer_list<Field> fields = {}) {
+  write(Level::info, message, fields);
+}
+inline void warn(std::string_view message, std::initializer_list<Field> fields = {}) {
+  write(Level::warn, message, fields);
+}
+inline void error(std::string_view message, std::initializer_list<Field> fields = {}) {
+  write(Level::error, message, fields);
+}
 
 }  // namespace thalo::base::log

@@ -1,6 +1,7 @@
 // Errors are values: every call that can fail for a reason outside the program returns Result<T>.
 //
-// The codes are those of gRPC (https://grpc.io/docs/guides/status-codes/), so that an error keeps its meaning from the disk to the client.
+// The codes are those of gRPC (https://grpc.io/docs/guides/status-codes/), so that an error keeps its meaning from the
+// disk to the client.
 #pragma once
 
 #include <cstdint>
@@ -37,7 +38,8 @@ struct Error {
   // One sentence for a person: what was wrong, where (field, file, stream), what to do.
   std::string message;
 
-  // Whether the same call may succeed later without anything being changed: a full queue, a server that is starting or draining, a lost race.
+  // Whether the same call may succeed later without anything being changed: a full queue, a server that is starting or
+  // draining, a lost race.
   bool retryable() const {
     return code == Code::resource_exhausted || code == Code::unavailable || code == Code::aborted ||
            code == Code::deadline_exceeded;

@@ -1,10 +1,11 @@
 // thalo build DIR -o OUT
+#include "build/build.h"
+
 #include <CLI/CLI.hpp>
 #include <chrono>
 #include <iostream>
 #include <memory>
 
-#include "build/build.h"
 #include "cli/subcommands.h"
 #include "cli/terminal.h"
 
@@ -32,7 +33,8 @@ int build(const BuildFlags& flags) {
   const auto seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   char took[32];
   std::snprintf(took, sizeof took, "%.1f s", seconds);
-  std::cout << "Built " << output->file.string() << " (" << output->size_bytes << " bytes, " << output->compiler << ", " << took << ")\n";
+  std::cout << "Built " << output->file.string() << " (" << output->size_bytes << " bytes, " << output->compiler << ", "
+            << took << ")\n";
   return exit_ok;
 }
 
@@ -41,12 +43,16 @@ int build(const BuildFlags& flags) {
 void add_build(CLI::App& app, Session& session) {
   auto flags = std::make_shared<BuildFlags>();
   CLI::App* command = app.add_subcommand("build", "Compile a C++ aggregate into a module");
-  command->footer("Example: thalo build counter -o ./modules\nThe compiler is the first found of: --compiler, THALO_WASM_CXX, wasi-sdk (WASI_SDK_PATH), clang++ with Debian's wasm32 packages, ziglang of Python.");
-  command->add_option("source", flags->source, "A folder with the aggregate's C++ sources, or one source file")->required();
+  command->footer(
+      "Example: thalo build counter -o ./modules\nThe compiler is the first found of: --compiler, THALO_WASM_CXX, "
+      "wasi-sdk (WASI_SDK_PATH), clang++ with Debian's wasm32 packages, ziglang of Python.");
+  command->add_option("source", flags->source, "A folder with the aggregate's C++ sources, or one source file")
+      ->required();
   command->add_option("-o,--output", flags->output, "Folder for the module")->capture_default_str();
   command->add_option("--name", flags->name, "The module's name [default: the folder's]");
   command->add_option("--compiler", flags->compiler, "The C++ compiler for wasm32-wasi");
-  command->add_option("--flag", flags->flags, "A further flag for the compiler, e.g. --flag=-DLIMIT=5; may be repeated");
+  command->add_option("--flag", flags->flags,
+                      "A further flag for the compiler, e.g. --flag=-DLIMIT=5; may be repeated");
   command->callback([flags, &session] { session.exit_code = build(*flags); });
 }
 

@@ -1,10 +1,9 @@
 // thalo execute NAME ID COMMAND JSON
+#include <CLI/CLI.hpp>
 #include <chrono>
 #include <iostream>
 #include <memory>
 #include <optional>
-
-#include <CLI/CLI.hpp>
 
 #include "cli/event_text.h"
 #include "cli/subcommands.h"
@@ -24,14 +23,18 @@ struct ExecuteFlags {
 
 void print_accepted(const client::Accepted& accepted, bool json) {
   if (json) {
-    std::cout << R"({"outcome":"accepted","version":)" << accepted.version << R"(,"repeated":)" << (accepted.repeated ? "true" : "false") << R"(,"events":[)";
-    for (std::size_t i = 0; i < accepted.events.size(); ++i) std::cout << (i == 0 ? "" : ",") << to_json(accepted.events[i]);
+    std::cout << R"({"outcome":"accepted","version":)" << accepted.version << R"(,"repeated":)"
+              << (accepted.repeated ? "true" : "false") << R"(,"events":[)";
+    for (std::size_t i = 0; i < accepted.events.size(); ++i)
+      std::cout << (i == 0 ? "" : ",") << to_json(accepted.events[i]);
     std::cout << "]}\n";
     return;
   }
   const bool colour = colour_wanted();
-  std::cout << "Executed with " << accepted.events.size() << " events:" << (accepted.repeated ? " (this command_id was executed before)" : "") << '\n';
-  for (const client::Event& event : accepted.events) std::cout << "    " << coloured(event.type, "1;36", colour) << "  " << event.data << '\n';
+  std::cout << "Executed with " << accepted.events.size()
+            << " events:" << (accepted.repeated ? " (this command_id was executed before)" : "") << '\n';
+  for (const client::Event& event : accepted.events)
+    std::cout << "    " << coloured(event.type, "1;36", colour) << "  " << event.data << '\n';
 }
 
 int execute(const ExecuteFlags& flags) {
@@ -58,7 +61,9 @@ int execute(const ExecuteFlags& flags) {
 void add_execute(CLI::App& app, Session& session) {
   auto flags = std::make_shared<ExecuteFlags>();
   CLI::App* command = app.add_subcommand("execute", "Execute a command and show the events it stored");
-  command->footer("Example: thalo execute counter abc123 Increment '{\"amount\":10}'\nExit codes: 0 accepted, 1 failed, 2 wrong usage, 3 rejected by the aggregate.");
+  command->footer(
+      "Example: thalo execute counter abc123 Increment '{\"amount\":10}'\nExit codes: 0 accepted, 1 failed, 2 wrong "
+      "usage, 3 rejected by the aggregate.");
   add_url(*command, flags->url);
   command->add_option("name", flags->command.category, "The aggregate, e.g. counter")->required();
   command->add_option("id", flags->command.id, "The entity's id, e.g. abc123")->required();
@@ -69,7 +74,8 @@ void add_execute(CLI::App& app, Session& session) {
   command->add_option("--correlation-id", flags->command.correlation_id, "Copied into the events' metadata");
   command->add_option("--causation-id", flags->command.causation_id, "Copied into the events' metadata");
   command->add_option("--metadata", flags->command.metadata, "A JSON object, copied into the events' metadata");
-  command->add_option("--timeout-ms", flags->timeout_ms, "How long to wait for the answer, in milliseconds")->capture_default_str();
+  command->add_option("--timeout-ms", flags->timeout_ms, "How long to wait for the answer, in milliseconds")
+      ->capture_default_str();
   command->add_flag("--json", flags->json, "Print one JSON object");
   command->callback([flags, &session] { session.exit_code = execute(*flags); });
 }

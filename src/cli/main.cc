@@ -1,7 +1,6 @@
 // thalo: builds aggregates and talks to a runtime.
-#include <cstdlib>
-
 #include <CLI/CLI.hpp>
+#include <cstdlib>
 
 #include "base/version.h"
 #include "cli/subcommands.h"

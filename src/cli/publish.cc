@@ -23,7 +23,8 @@ int publish(const PublishFlags& flags) {
   if (!component) return report(component.error());
   auto client = client::Client::connect(flags.url);
   if (!client) return report(client.error());
-  if (auto published = (*client)->publish(flags.name, *component, std::chrono::minutes(2)); !published) return report(published.error());
+  if (auto published = (*client)->publish(flags.name, *component, std::chrono::minutes(2)); !published)
+    return report(published.error());
   std::cout << "Published " << flags.name << " (" << component->size() << " bytes)\n";
   return exit_ok;
 }
@@ -32,7 +33,8 @@ int publish(const PublishFlags& flags) {
 
 void add_publish(CLI::App& app, Session& session) {
   auto flags = std::make_shared<PublishFlags>();
-  CLI::App* command = app.add_subcommand("publish", "Send a module to the server, which serves it from the next command on");
+  CLI::App* command =
+      app.add_subcommand("publish", "Send a module to the server, which serves it from the next command on");
   command->footer("Example: thalo publish counter modules/counter.wasm");
   add_url(*command, flags->url);
   command->add_option("name", flags->name, "The module's name, e.g. counter or bank_account")->required();

@@ -8,7 +8,8 @@
 namespace thalo::cli {
 
 int report(const base::Error& error) {
-  std::cerr << "error: " << error.message << " [" << base::code_name(error.code) << (error.retryable() ? ", retryable" : "") << "]\n";
+  std::cerr << "error: " << error.message << " [" << base::code_name(error.code)
+            << (error.retryable() ? ", retryable" : "") << "]\n";
   return exit_failed;
 }
 

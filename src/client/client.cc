@@ -23,14 +23,21 @@ base::Result<std::string> target_of(std::string_view url) {
   const bool bad = rest.empty() || colon == std::string_view::npos || colon == 0 || colon + 1 == rest.size() ||
                    rest.substr(colon + 1).find_first_not_of("0123456789") != std::string_view::npos ||
                    rest.find('/') != std::string_view::npos;
-  if (bad) return fail(Code::invalid_argument, "url '" + std::string(url) + "' is not of the form http://host:port, e.g. http://localhost:4433");
+  if (bad)
+    return fail(Code::invalid_argument,
+                "url '" + std::string(url) + "' is not of the form http://host:port, e.g. http://localhost:4433");
   return "dns:///" + std::string(rest);
 }
 
 Event from_wire(v1::Event& event) {
-  return {std::move(*event.mutable_id()),   event.global_position(),           event.position(),
-          event.time_ms(),                  std::move(*event.mutable_stream()), std::move(*event.mutable_type()),
-          std::move(*event.mutable_data()), std::move(*event.mutable_metadata())};
+  return {std::move(*event.mutable_id()),
+          event.global_position(),
+          event.position(),
+          event.time_ms(),
+          std::move(*event.mutable_stream()),
+          std::move(*event.mutable_type()),
+          std::move(*event.mutable_data()),
+          std::move(*event.mutable_metadata())};
 }
 
 class GrpcClient final : public Client {
@@ -92,7 +99,8 @@ class GrpcClient final : public Client {
     return shown;
   }
 
-  base::Result<> publish(const std::string& name, const std::string& component, std::chrono::milliseconds timeout) override {
+  base::Result<> publish(const std::string& name, const std::string& component,
+                         std::chrono::milliseconds timeout) override {
     ::thalo::PublishModule request;
     request.set_name(name);
     request.set_module(component);

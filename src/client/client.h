@@ -68,7 +68,8 @@ class Client {
                                                   const std::function<bool(const Event&)>& visit) = 0;
 
   // Publishes a component as the module `name`.
-  virtual base::Result<> publish(const std::string& name, const std::string& component, std::chrono::milliseconds timeout) = 0;
+  virtual base::Result<> publish(const std::string& name, const std::string& component,
+                                 std::chrono::milliseconds timeout) = 0;
 };
 
 }  // namespace thalo::client

@@ -14,11 +14,12 @@ class Caller {
  public:
   virtual ~Caller() = default;
 
-  // Whether nobody waits any more (the call was cancelled or its connection is gone): work not yet appended is then given up. Any thread.
+  // Whether nobody waits any more (the call was cancelled or its connection is gone): work not yet appended is then
+  // given up. Any thread.
   virtual bool gone() const = 0;
 
-  // The one answer, after everything it depends on is durable. Called once, on a thread of the runtime: must not block, must not call the store
-  // or the router.
+  // The one answer, after everything it depends on is durable. Called once, on a thread of the runtime: must not block,
+  // must not call the store or the router.
   virtual void answer(base::Result<ExecuteOutcome> outcome) = 0;
 };
 

@@ -5,7 +5,8 @@ namespace thalo::command {
 void CommandIds::note(std::string_view id, model::Position position) {
   if (!memory_) memory_ = std::make_unique<Memory>();
   if (const auto known = memory_->events.find(id); known != memory_->events.end()) {
-    // An id used again after it was forgotten and written again would start anew; within the memory it can only be the same command's next event.
+    // An id used again after it was forgotten and written again would start anew; within the memory it can only be the
+    // same command's next event.
     if (known->second.first + known->second.count == position) ++known->second.count;
     return;
   }

@@ -1,7 +1,7 @@
 // What an entity remembers of the command ids in its stream, so that a repeated command changes nothing.
 //
-// A function of the stream's events: rebuilding the entity rebuilds the memory. Bounded: the newest `remembered_max` commands that carried an id
-// and stored events.
+// A function of the stream's events: rebuilding the entity rebuilds the memory. Bounded: the newest `remembered_max`
+// commands that carried an id and stored events.
 #pragma once
 
 #include <cstdint>

@@ -15,8 +15,8 @@ namespace thalo::command {
 namespace {
 
 using base::Code;
-using ::testing::HasSubstr;
 using testing::FakeModule;
+using ::testing::HasSubstr;
 using Outcome = base::Result<ExecuteOutcome>;
 
 class FutureCaller final : public Caller {
@@ -70,11 +70,12 @@ class CommandTest : public ::testing::Test {
   std::vector<model::Event> stored(const std::string& id) {
     std::vector<model::Event> out;
     const std::string stream = "counter-" + id;
-    EXPECT_TRUE(store_.read_stream({.stream = stream, .from = 0, .direction = store::Direction::forwards, .limit = UINT64_MAX},
-                                   [&](const model::EventView& event) {
-                                     out.push_back(model::Event::from(event));
-                                     return true;
-                                   }));
+    EXPECT_TRUE(
+        store_.read_stream({.stream = stream, .from = 0, .direction = store::Direction::forwards, .limit = UINT64_MAX},
+                           [&](const model::EventView& event) {
+                             out.push_back(model::Event::from(event));
+                             return true;
+                           }));
     return out;
   }
 
@@ -126,7 +127,8 @@ TEST_F(CommandTest, EvictionIsInvisible) {
   options_.shards = 1;
   options_.cached_entities_max = 4;
   for (int round = 1; round <= 3; ++round) {
-    for (int i = 0; i < 50; ++i) EXPECT_EQ(accepted(add("e" + std::to_string(i), 1)).version, static_cast<std::uint64_t>(round));
+    for (int i = 0; i < 50; ++i)
+      EXPECT_EQ(accepted(add("e" + std::to_string(i), 1)).version, static_cast<std::uint64_t>(round));
   }
   // One at a time: all but the newest few have been thrown out of their instances too.
   EXPECT_LE(module_->statistics().alive_entities, 6);
@@ -190,15 +192,17 @@ TEST_F(CommandTest, AStoredEventThatCannotBeAppliedIsNamedByItsPosition) {
                                               .events = std::vector<model::NewEvent>(25, {"Added", "{\"n\":1}", ""}),
                                               .time_ms = 1,
                                               .tag = 0}));
-  ASSERT_TRUE(store::append_and_wait(store_, {.stream = "counter-a",
-                                              .expected = model::ExpectedVersion::any(),
-                                              .events = {{"Added", "{\"n\":1}", ""}, {"Poisonous", "{}", ""}, {"Added", "{\"n\":1}", ""}},
-                                              .time_ms = 1,
-                                              .tag = 0}));
+  ASSERT_TRUE(store::append_and_wait(
+      store_, {.stream = "counter-a",
+               .expected = model::ExpectedVersion::any(),
+               .events = {{"Added", "{\"n\":1}", ""}, {"Poisonous", "{}", ""}, {"Added", "{\"n\":1}", ""}},
+               .time_ms = 1,
+               .tag = 0}));
   const auto outcome = add("a", 1);
   ASSERT_FALSE(outcome);
   EXPECT_EQ(outcome.error().code, Code::failed_precondition);
-  EXPECT_THAT(outcome.error().message, HasSubstr("counter-a is unavailable: its event 26 (Poisonous) cannot be applied"));
+  EXPECT_THAT(outcome.error().message,
+              HasSubstr("counter-a is unavailable: its event 26 (Poisonous) cannot be applied"));
   EXPECT_EQ(accepted(add("b", 1)).version, 1u) << "the others go on";
   catalog_.publish("counter", std::make_shared<FakeModule>("SomethingElse"));
   EXPECT_EQ(accepted(add("a", 1)).version, 29u) << "a module that can apply it heals the entity";
@@ -234,7 +238,8 @@ TEST_F(CommandTest, ARepeatedCommandIdReturnsTheOriginalEvents) {
   once.metadata = "{\"user\":\"u\"}";
   const auto original = run(once);
   EXPECT_FALSE(accepted(original).repeated);
-  EXPECT_EQ(accepted(original).events[0].metadata, "{\"command_id\":\"c1\",\"correlation_id\":\"k1\",\"metadata\":{\"user\":\"u\"}}");
+  EXPECT_EQ(accepted(original).events[0].metadata,
+            "{\"command_id\":\"c1\",\"correlation_id\":\"k1\",\"metadata\":{\"user\":\"u\"}}");
   add("a", 1);
   const auto again = run(once);
   EXPECT_TRUE(accepted(again).repeated);
@@ -341,7 +346,8 @@ TEST_F(CommandTest, ARejectionComputedOnEventsThatWereLostNeverReachesTheClient)
     EXPECT_TRUE(outcome.error().retryable());
   }
   EXPECT_EQ(stored("a").size(), 1u);
-  EXPECT_EQ(std::get<model::Rejection>(add("a", -100).value()).error, "{\"count\":5}") << "what was lost is out of memory too";
+  EXPECT_EQ(std::get<model::Rejection>(add("a", -100).value()).error, "{\"count\":5}")
+      << "what was lost is out of memory too";
   EXPECT_EQ(add("a", 1).error().code, Code::unavailable) << "poisoned until reopened";
 }
 

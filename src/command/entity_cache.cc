@@ -32,7 +32,8 @@ void EntityCache::remove(std::string_view stream) {
 }
 
 void EntityCache::trim() {
-  // Entities that cannot go are stepped over, but not without end: a handful of steps per addition keeps the cost of one command bounded.
+  // Entities that cannot go are stepped over, but not without end: a handful of steps per addition keeps the cost of
+  // one command bounded.
   constexpr int steps_max = 16;
   auto candidate = entities_.end();
   for (int steps = 0; steps < steps_max && index_.size() >= capacity_ && candidate != entities_.begin(); ++steps) {

@@ -46,7 +46,7 @@ struct Entity {
   Seat seat;
   std::shared_ptr<Flight> flight;  // null until the first append of this incarnation
   CommandIds command_ids;
-  std::vector<Task> waiting;       // while not ready
+  std::vector<Task> waiting;  // while not ready
 
   bool has_appends_under_way() const { return flight != nullptr && flight->appends.load() > 0; }
   bool is_ahead_of_its_stream() const { return flight != nullptr && flight->failed.load(); }
@@ -60,8 +60,8 @@ class EntityCache {
 
   // Null when it is not in memory. Counts as a use.
   Entity* find(std::string_view stream);
-  // Adds an entity that is not in memory, and throws out the least recently used beyond the capacity: those that are ready and have nothing under
-  // way (others stay; their number is bounded by the shard's queue).
+  // Adds an entity that is not in memory, and throws out the least recently used beyond the capacity: those that are
+  // ready and have nothing under way (others stay; their number is bounded by the shard's queue).
   Entity& add(const model::StreamName& stream);
   void remove(std::string_view stream);
   std::size_t size() const { return index_.size(); }

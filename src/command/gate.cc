@@ -6,9 +6,11 @@ namespace thalo::command {
 namespace {
 
 base::Error computed_from_lost_events(const Answer& answer) {
-  return {base::Code::aborted, "stream " + answer.flight->stream +
-                                   ": an earlier command on this entity could not be stored, so this one was computed from events that do not "
-                                   "exist; nothing of it is stored; retry"};
+  return {
+      base::Code::aborted,
+      "stream " + answer.flight->stream +
+          ": an earlier command on this entity could not be stored, so this one was computed from events that do not "
+          "exist; nothing of it is stored; retry"};
 }
 
 }  // namespace

@@ -1,9 +1,10 @@
 // The output gate of one shard: holds back every answer until what it depends on is durable.
 //
-// A shard speculates: it applies a command's events to the entity in memory, hands them to the store and takes the next command. The gate keeps
-// the answers in the order in which they were computed. The store's outcomes let them out: an append's answer with its own outcome, and an answer
-// computed on top of events in flight (a rejection, an empty result, an error) with the outcome of the last append before it. When an append
-// fails, every later answer of the same entity fails with it, since it was computed from events that do not exist. (The idea: workerd's I/O gates.)
+// A shard speculates: it applies a command's events to the entity in memory, hands them to the store and takes the next
+// command. The gate keeps the answers in the order in which they were computed. The store's outcomes let them out: an
+// append's answer with its own outcome, and an answer computed on top of events in flight (a rejection, an empty
+// result, an error) with the outcome of the last append before it. When an append fails, every later answer of the same
+// entity fails with it, since it was computed from events that do not exist. (The idea: workerd's I/O gates.)
 #pragma once
 
 #include <atomic>
@@ -49,8 +50,8 @@ struct Answer {
 
 class Gate {
  public:
-  // `on_wake` is told the stream whose last append has an outcome when its Flight wants it; `on_original` gets answers whose stored events are now
-  // readable. Both are called on the committer thread.
+  // `on_wake` is told the stream whose last append has an outcome when its Flight wants it; `on_original` gets answers
+  // whose stored events are now readable. Both are called on the committer thread.
   Gate(std::function<void(const std::string& stream)> on_wake, std::function<void(Answer)> on_original);
 
   // Shard thread, before the append reaches the store: the answer waits for the append's outcome.
@@ -77,7 +78,7 @@ class Gate {
   const std::function<void(Answer)> on_original_;
   std::mutex mutex_;
   std::condition_variable drained_;
-  std::deque<Held> held_;  // front: an append
+  std::deque<Held> held_;       // front: an append
   std::size_t appends_ = 0;     // in held_
   std::size_t unfinished_ = 0;  // those, and the released ones whose answers are being passed on
   bool shard_waits_ = false;

@@ -10,7 +10,8 @@ void Seat::leave() {
   slot_.reset();
 }
 
-base::Result<Seat> InstancePool::seat(const std::shared_ptr<const wasm::Module>& module, const model::StreamName& stream) {
+base::Result<Seat> InstancePool::seat(const std::shared_ptr<const wasm::Module>& module,
+                                      const model::StreamName& stream) {
   auto& open = open_[module.get()];
   std::shared_ptr<Slot> slot = open.lock();
   if (slot == nullptr || slot->worn_out() || slot->module() != module ||

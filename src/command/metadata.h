@@ -1,4 +1,5 @@
-// The metadata of an event: a JSON object with `command_id`, `correlation_id`, `causation_id` and the client's own `metadata`, as far as given.
+// The metadata of an event: a JSON object with `command_id`, `correlation_id`, `causation_id` and the client's own
+// `metadata`, as far as given.
 #pragma once
 
 #include <optional>

@@ -15,13 +15,16 @@ namespace {
 using base::Code;
 using base::fail;
 
-// A module's name becomes a file name: letters, digits, '_' and '-' only, so that no name ever points out of the folder or hides in it.
+// A module's name becomes a file name: letters, digits, '_' and '-' only, so that no name ever points out of the folder
+// or hides in it.
 base::Result<> check_module_name(std::string_view name) {
   const bool legal = !name.empty() && name.size() <= model::category_size_bytes_max &&
-                     std::all_of(name.begin(), name.end(), [](unsigned char c) { return std::isalnum(c) != 0 || c == '_' || c == '-'; });
+                     std::all_of(name.begin(), name.end(),
+                                 [](unsigned char c) { return std::isalnum(c) != 0 || c == '_' || c == '-'; });
   if (legal) return {};
   return fail(Code::invalid_argument, "module name '" + std::string(name.substr(0, 64)) + "' is illegal: use 1 to " +
-                                          std::to_string(model::category_size_bytes_max) + " letters, digits, '_' or '-'");
+                                          std::to_string(model::category_size_bytes_max) +
+                                          " letters, digits, '_' or '-'");
 }
 
 }  // namespace
@@ -36,7 +39,8 @@ base::Result<ModuleFolder::Loaded> ModuleFolder::load_all() {
   for (std::filesystem::directory_iterator entry(folder_, error), end; !error && entry != end; entry.increment(error)) {
     if (entry->path().extension() == ".wasm") files.push_back(entry->path());
   }
-  if (error) return fail(Code::unavailable, "cannot list the modules folder " + folder_.string() + ": " + error.message());
+  if (error)
+    return fail(Code::unavailable, "cannot list the modules folder " + folder_.string() + ": " + error.message());
   std::sort(files.begin(), files.end());
   Loaded loaded;
   for (const auto& file : files) {
@@ -54,7 +58,8 @@ base::Result<> ModuleFolder::load_file(const std::filesystem::path& file) {
   auto category = model::category_of_module(file.stem().string());
   if (!category) return std::unexpected(category.error());
   if (catalog_.find(*category) != nullptr) {
-    return fail(Code::already_exists, "another file of the folder serves '" + *category + "' already; remove one of them");
+    return fail(Code::already_exists,
+                "another file of the folder serves '" + *category + "' already; remove one of them");
   }
   auto component = env::read_file(file);
   if (!component) return std::unexpected(component.error());
@@ -65,14 +70,16 @@ base::Result<> ModuleFolder::load_file(const std::filesystem::path& file) {
   return {};
 }
 
-base::Result<std::shared_ptr<const wasm::Module>> ModuleFolder::publish(std::string_view name, std::string_view component) {
+base::Result<std::shared_ptr<const wasm::Module>> ModuleFolder::publish(std::string_view name,
+                                                                        std::string_view component) {
   if (auto legal = check_module_name(name); !legal) return std::unexpected(legal.error());
   auto category = model::category_of_module(name);
   if (!category) return std::unexpected(category.error());
   auto module = engine_.load(std::string(name), component);
   if (!module) return std::unexpected(module.error());
 
-  // One at a time, so that the file and what is served are the same module. A file that serves the category under another spelling is replaced.
+  // One at a time, so that the file and what is served are the same module. A file that serves the category under
+  // another spelling is replaced.
   std::lock_guard lock(publishing_);
   std::string file_name(name);
   if (const auto served = catalog_.find(*category); served != nullptr) file_name = served->name();

@@ -22,12 +22,13 @@ class ModuleFolder {
     std::size_t modules = 0;
     std::size_t refused = 0;
   };
-  // Loads every `*.wasm` of the folder and serves it. A bad file is logged and does not keep the others from serving. Fails only when the folder
-  // cannot be listed or made.
+  // Loads every `*.wasm` of the folder and serves it. A bad file is logged and does not keep the others from serving.
+  // Fails only when the folder cannot be listed or made.
   base::Result<Loaded> load_all();
 
-  // Checks the component in full, writes it as `name`.wasm in one step and serves it: entities move to it between two commands. Nothing changes
-  // when anything fails. INVALID_ARGUMENT: an illegal name (it never leaves the folder), or not a component of ours. Any thread; blocks.
+  // Checks the component in full, writes it as `name`.wasm in one step and serves it: entities move to it between two
+  // commands. Nothing changes when anything fails. INVALID_ARGUMENT: an illegal name (it never leaves the folder), or
+  // not a component of ours. Any thread; blocks.
   base::Result<std::shared_ptr<const wasm::Module>> publish(std::string_view name, std::string_view component);
 
   const std::filesystem::path& path() const { return folder_; }

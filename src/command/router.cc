@@ -28,18 +28,21 @@ base::Result<> check_metadata(std::string_view metadata) {
     return fail(Code::invalid_argument, "metadata has " + std::to_string(metadata.size()) + " bytes; at most " +
                                             std::to_string(metadata_size_bytes_max) + " are allowed");
   }
-  if (auto ok = base::check_json(metadata); !ok) return fail(Code::invalid_argument, "metadata is " + ok.error().message);
-  if (metadata[metadata.find_first_not_of(" \t\r\n")] != '{') return fail(Code::invalid_argument, "metadata must be a JSON object");
+  if (auto ok = base::check_json(metadata); !ok)
+    return fail(Code::invalid_argument, "metadata is " + ok.error().message);
+  if (metadata[metadata.find_first_not_of(" \t\r\n")] != '{')
+    return fail(Code::invalid_argument, "metadata must be a JSON object");
   return {};
 }
 
 base::Result<> check_command_name(std::string_view name) {
-  if (name.empty()) return fail(Code::invalid_argument, "command is empty: name the command to execute, e.g. Increment");
+  if (name.empty())
+    return fail(Code::invalid_argument, "command is empty: name the command to execute, e.g. Increment");
   if (auto ok = model::check_event_type(name); !ok) {
-    return fail(Code::invalid_argument,
-                name.size() > command_name_size_bytes_max
-                    ? "command has " + std::to_string(name.size()) + " bytes; at most " + std::to_string(command_name_size_bytes_max) + " are allowed"
-                    : "command has a control character or invalid UTF-8");
+    return fail(Code::invalid_argument, name.size() > command_name_size_bytes_max
+                                            ? "command has " + std::to_string(name.size()) + " bytes; at most " +
+                                                  std::to_string(command_name_size_bytes_max) + " are allowed"
+                                            : "command has a control character or invalid UTF-8");
   }
   return {};
 }
@@ -68,7 +71,8 @@ Router::Router(const RouterOptions& options, store::Store& store, const Catalog&
   shard.limits.time_per_call = std::min(shard.limits.time_per_call, options.fast_lane_time_per_call);
   shards_.reserve(shards);
   for (std::size_t number = 0; number < shards; ++number) {
-    shards_.push_back(std::make_unique<Shard>("shard-" + std::to_string(number), shard, store, catalog, slow_lane_.get()));
+    shards_.push_back(
+        std::make_unique<Shard>("shard-" + std::to_string(number), shard, store, catalog, slow_lane_.get()));
   }
 }
 
@@ -76,7 +80,8 @@ base::Result<model::Command> Router::check(ExecuteRequest& request) const {
   auto stream = model::StreamName::make(request.category, request.id);
   if (!stream) return std::unexpected(stream.error());
   if (auto ok = check_command_name(request.command); !ok) return std::unexpected(ok.error());
-  if (auto ok = base::check_json(request.payload); !ok) return fail(Code::invalid_argument, "payload is " + ok.error().message);
+  if (auto ok = base::check_json(request.payload); !ok)
+    return fail(Code::invalid_argument, "payload is " + ok.error().message);
   if (auto ok = check_id_field("command_id", request.command_id); !ok) return std::unexpected(ok.error());
   if (auto ok = check_id_field("correlation_id", request.correlation_id); !ok) return std::unexpected(ok.error());
   if (auto ok = check_id_field("causation_id", request.causation_id); !ok) return std::unexpected(ok.error());
@@ -92,7 +97,8 @@ base::Result<model::Command> Router::check(ExecuteRequest& request) const {
                         std::move(request.causation_id),
                         std::move(request.metadata),
                         clock_.now_ms(),
-                        request.expected_version ? model::ExpectedVersion::exact(*request.expected_version) : model::ExpectedVersion::any(),
+                        request.expected_version ? model::ExpectedVersion::exact(*request.expected_version)
+                                                 : model::ExpectedVersion::any(),
                         request.deadline};
 }
 
@@ -101,7 +107,8 @@ void Router::execute(ExecuteRequest request, std::unique_ptr<Caller> caller) {
   if (!command) return caller->answer(std::unexpected(std::move(command.error())));
   Shard& shard = *shards_[std::hash<std::string>{}(command->stream.text()) % shards_.size()];
   Task task{*std::move(command), std::move(caller)};
-  if (auto queued = shard.submit(std::move(task)); !queued) task.caller->answer(std::unexpected(std::move(queued.error())));
+  if (auto queued = shard.submit(task); !queued)
+    task.caller->answer(std::unexpected(std::move(queued.error())));
 }
 
 void Router::stop() {

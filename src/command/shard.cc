@@ -21,7 +21,8 @@ std::size_t size_of(const Task& task) {
 
 // Why the command is not worth executing any more, if so.
 std::optional<Error> given_up(const Task& task) {
-  if (task.caller->gone()) return Error{Code::cancelled, "the call was cancelled before its command was executed; nothing is stored"};
+  if (task.caller->gone())
+    return Error{Code::cancelled, "the call was cancelled before its command was executed; nothing is stored"};
   constexpr auto never = std::chrono::steady_clock::time_point::max();
   if (task.command.deadline != never && std::chrono::steady_clock::now() >= task.command.deadline) {
     return Error{Code::deadline_exceeded, "the deadline passed before the command was executed; nothing is stored"};
@@ -30,13 +31,15 @@ std::optional<Error> given_up(const Task& task) {
 }
 
 Error wrong_version(const Entity& entity, model::ExpectedVersion expected) {
-  return {Code::aborted, "stream " + entity.stream.text() + " has version " + std::to_string(entity.version) + ", not the expected " +
-                             std::to_string(expected.version()) + "; nothing is stored; read it again and retry"};
+  return {Code::aborted, "stream " + entity.stream.text() + " has version " + std::to_string(entity.version) +
+                             ", not the expected " + std::to_string(expected.version()) +
+                             "; nothing is stored; read it again and retry"};
 }
 
 }  // namespace
 
-Shard::Shard(const std::string& name, const ShardOptions& options, store::Store& store, const Catalog& catalog, SlowLane* slow_lane)
+Shard::Shard(const std::string& name, const ShardOptions& options, store::Store& store, const Catalog& catalog,
+             SlowLane* slow_lane)
     : options_(options),
       store_(store),
       catalog_(catalog),
@@ -55,11 +58,11 @@ Shard::Shard(const std::string& name, const ShardOptions& options, store::Store&
 
 Shard::~Shard() { stop(); }
 
-base::Result<> Shard::submit(Task&& task) {
+base::Result<> Shard::submit(Task& task) {
   const std::size_t size_bytes = size_of(task);
   Message message(std::move(task));
-  auto queued = inbox_.push(std::move(message), size_bytes);
-  if (!queued) task = std::get<Task>(std::move(message));  // push takes it only on success
+  auto queued = inbox_.offer(message, size_bytes);
+  if (!queued) task = std::get<Task>(std::move(message));  // offer moves from it only on success
   return queued;
 }
 
@@ -95,16 +98,18 @@ void Shard::take(Task task) {
   if (auto reason = given_up(task)) return task.caller->answer(std::unexpected(*std::move(reason)));
   Entity* entity = entities_.find(task.command.stream.text());
   if (entity == nullptr) {
-    if (slow_lane_ != nullptr && slow_lane_->has(task.command.stream.category())) return pass_to_slow_lane(std::move(task));
+    if (slow_lane_ != nullptr && slow_lane_->has(task.command.stream.category()))
+      return pass_to_slow_lane(std::move(task));
     entity = &entities_.add(task.command.stream);
     entity->waiting.push_back(std::move(task));
     return start_loading(*entity);
   }
   if (entity->state == EntityState::ready) return execute(*entity, std::move(task));
   if (entity->waiting.size() >= options_.entity_queue_commands_max) {
-    return task.caller->answer(base::fail(Code::resource_exhausted,
-                                          "entity " + entity->stream.text() + " is being rebuilt from its events and " +
-                                              std::to_string(entity->waiting.size()) + " commands wait for it; retry with backoff"));
+    return task.caller->answer(base::fail(Code::resource_exhausted, "entity " + entity->stream.text() +
+                                                                        " is being rebuilt from its events and " +
+                                                                        std::to_string(entity->waiting.size()) +
+                                                                        " commands wait for it; retry with backoff"));
   }
   entity->waiting.push_back(std::move(task));
 }
@@ -114,16 +119,17 @@ void Shard::take(Answer original) {
   model::Accepted accepted;
   accepted.repeated = true;
   accepted.version = events.first + events.count;
-  auto read = store_.read_stream({.stream = events.stream, .from = events.first, .direction = store::Direction::forwards, .limit = events.count},
-                                 [&](const model::EventView& event) {
-                                   accepted.events.push_back(model::Event::from(event));
-                                   return true;
-                                 });
+  auto read = store_.read_stream(
+      {.stream = events.stream, .from = events.first, .direction = store::Direction::forwards, .limit = events.count},
+      [&](const model::EventView& event) {
+        accepted.events.push_back(model::Event::from(event));
+        return true;
+      });
   if (!read) return original.caller->answer(std::unexpected(read.error()));
   original.caller->answer(std::move(accepted));
 }
 
-void Shard::take(Wake wake) {
+void Shard::take(const Wake& wake) {
   Entity* entity = entities_.find(wake.stream);
   if (entity == nullptr || entity->state != EntityState::settling) return;
   --settling_;
@@ -141,7 +147,8 @@ bool Shard::must_slow_down(const Entity& entity, const base::Error& error) {
 }
 
 void Shard::pass_to_slow_lane(Task task) {
-  if (auto queued = slow_lane_->shard().submit(std::move(task)); !queued) task.caller->answer(std::unexpected(std::move(queued.error())));
+  if (auto queued = slow_lane_->shard().submit(task); !queued)
+    task.caller->answer(std::unexpected(std::move(queued.error())));
 }
 
 void Shard::hand_over(Entity& entity) {
@@ -198,8 +205,8 @@ void Shard::append(Entity& entity, Task task, std::vector<model::NewEvent> event
   views.reserve(events.size());
   for (model::NewEvent& event : events) {
     event.metadata = metadata;
-    accepted.events.push_back(
-        {0, entity.version + accepted.events.size(), task.command.time_ms, entity.stream.text(), event.type, event.data, metadata});
+    accepted.events.push_back({0, entity.version + accepted.events.size(), task.command.time_ms, entity.stream.text(),
+                               event.type, event.data, metadata});
     views.push_back(accepted.events.back().view());
   }
   // Applied before they are handed to the store, so that no event is ever stored that its own module cannot apply.
@@ -208,13 +215,16 @@ void Shard::append(Entity& entity, Task task, std::vector<model::NewEvent> event
     entity.seat = Seat();
     if (must_slow_down(entity, applied.error())) return execute(entity, std::move(task));
     return answer(entity, task,
-                  base::fail(applied.error().code, "aggregate " + std::string(entity.stream.category()) + " cannot apply the events of its own " +
-                                                       task.command.name + "; nothing is stored: " + applied.error().message));
+                  base::fail(applied.error().code, "aggregate " + std::string(entity.stream.category()) +
+                                                       " cannot apply the events of its own " + task.command.name +
+                                                       "; nothing is stored: " + applied.error().message));
   }
   if (entity.flight == nullptr) entity.flight = std::make_shared<Flight>(entity.stream.text());
   gate_.hold_for_append({std::move(task.caller), std::move(accepted), entity.flight, std::nullopt});
   const std::size_t count = events.size();
-  auto queued = store_.append({entity.stream.text(), model::ExpectedVersion::exact(entity.version), std::move(events), task.command.time_ms, 0}, *this);
+  auto queued = store_.append(
+      {entity.stream.text(), model::ExpectedVersion::exact(entity.version), std::move(events), task.command.time_ms, 0},
+      *this);
   if (!queued) {
     entity.seat = Seat();  // it has applied what is not stored
     Answer refused = gate_.take_back();

@@ -1,7 +1,8 @@
-// One shard: a thread that owns a share of the entities, so that each entity has a single writer and its state needs no locks.
+// One shard: a thread that owns a share of the entities, so that each entity has a single writer and its state needs no
+// locks.
 //
-// Load (rebuild from events), execute, append: the answers leave through the gate. A cold entity is rebuilt in slices between the commands of the
-// others, so a long replay stalls nobody.
+// Load (rebuild from events), execute, append: the answers leave through the gate. A cold entity is rebuilt in slices
+// between the commands of the others, so a long replay stalls nobody.
 #pragma once
 
 #include <atomic>
@@ -24,27 +25,29 @@
 namespace thalo::command {
 
 struct ShardOptions {
-  std::size_t queue_commands_max = 8192;           // waiting for the shard
-  std::size_t queue_bytes_max = 64u << 20;         // of their payloads
-  std::size_t entity_queue_commands_max = 1024;    // waiting for one entity that is being rebuilt
-  std::size_t appends_under_way_max = 4096;        // beyond it the shard takes no command until the store catches up
+  std::size_t queue_commands_max = 8192;         // waiting for the shard
+  std::size_t queue_bytes_max = 64u << 20;       // of their payloads
+  std::size_t entity_queue_commands_max = 1024;  // waiting for one entity that is being rebuilt
+  std::size_t appends_under_way_max = 4096;      // beyond it the shard takes no command until the store catches up
   std::size_t cached_entities_max = 10000;
-  std::size_t replay_slice_events = 1000;          // applied in one call into the guest
+  std::size_t replay_slice_events = 1000;  // applied in one call into the guest
   std::size_t replay_slice_bytes = 1u << 20;
   wasm::Limits limits;
 };
 
 class Shard final : public store::AppendSink {
  public:
-  // `name` is the thread's name and appears in errors (at most 15 bytes). `slow_lane` is null for the shard that serves the slow lane. The store,
-  // the catalog and the slow lane must outlive the shard.
-  Shard(const std::string& name, const ShardOptions& options, store::Store& store, const Catalog& catalog, SlowLane* slow_lane);
+  // `name` is the thread's name and appears in errors (at most 15 bytes). `slow_lane` is null for the shard that serves
+  // the slow lane. The store, the catalog and the slow lane must outlive the shard.
+  Shard(const std::string& name, const ShardOptions& options, store::Store& store, const Catalog& catalog,
+        SlowLane* slow_lane);
   ~Shard() override;
   Shard(const Shard&) = delete;
   Shard& operator=(const Shard&) = delete;
 
-  // Queues a command of an entity this shard owns; takes the caller only on success. RESOURCE_EXHAUSTED (full), UNAVAILABLE (stopping). Any thread.
-  base::Result<> submit(Task&& task);
+  // Queues a command of an entity this shard owns; moves from `task` only on success. RESOURCE_EXHAUSTED (full),
+  // UNAVAILABLE (stopping). Any thread.
+  base::Result<> submit(Task& task);
 
   // Refuses new commands, finishes those taken, ends the thread. The store must be open. Idempotent.
   void stop();
@@ -62,11 +65,13 @@ class Shard final : public store::AppendSink {
   void run();
   bool next_messages(std::vector<Message>& messages);
   void take(Task task);
-  void take(Wake wake);
+  void take(const Wake& wake);
   void take(Answer original);
 
   // The slow lane.
-  bool is_slow(const Entity& entity) const { return slow_lane_ != nullptr && slow_lane_->has(entity.stream.category()); }
+  bool is_slow(const Entity& entity) const {
+    return slow_lane_ != nullptr && slow_lane_->has(entity.stream.category());
+  }
   bool must_slow_down(const Entity& entity, const base::Error& error);
   void hand_over(Entity& entity);
   void pass_to_slow_lane(Task task);
@@ -76,7 +81,7 @@ class Shard final : public store::AppendSink {
   void start_loading(Entity& entity);
   void load_some();
   bool load_slice(Entity& entity);
-  void fail_loading(Entity& entity, base::Error error);
+  void fail_loading(Entity& entity, const base::Error& error);
   void finish_loading(Entity& entity);
 
   // Executing.

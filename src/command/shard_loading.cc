@@ -40,7 +40,8 @@ class Slice {
 
 void Shard::rebuild(Entity& entity) {
   if (entity.has_appends_under_way()) {
-    // Its events are not all readable yet. The committer wakes this shard once they are, unless they have become so just now.
+    // Its events are not all readable yet. The committer wakes this shard once they are, unless they have become so
+    // just now.
     entity.flight->wake_wanted.store(true);
     if (entity.has_appends_under_way() || !entity.flight->wake_wanted.exchange(false)) {
       entity.state = EntityState::settling;
@@ -57,7 +58,8 @@ void Shard::start_loading(Entity& entity) {
   entity.state = EntityState::loading;
   const auto* module = current_module(entity.stream.category());
   if (module == nullptr) {
-    return fail_loading(entity, {Code::not_found, "no aggregate named '" + std::string(entity.stream.category()) + "' is loaded"});
+    return fail_loading(
+        entity, {Code::not_found, "no aggregate named '" + std::string(entity.stream.category()) + "' is loaded"});
   }
   auto seat = instances_.seat(*module, entity.stream);
   if (!seat) {
@@ -84,7 +86,10 @@ void Shard::load_some() {
 bool Shard::load_slice(Entity& entity) {
   const bool careful = entity.version >= entity.careful_from;
   Slice slice(careful ? 1 : options_.replay_slice_events, options_.replay_slice_bytes);
-  auto read = store_.read_stream({.stream = entity.stream.text(), .from = entity.version, .direction = store::Direction::forwards, .limit = UINT64_MAX},
+  auto read = store_.read_stream({.stream = entity.stream.text(),
+                                  .from = entity.version,
+                                  .direction = store::Direction::forwards,
+                                  .limit = UINT64_MAX},
                                  [&](const model::EventView& event) { return slice.add(event); });
   if (!read) {
     fail_loading(entity, read.error());
@@ -109,8 +114,9 @@ bool Shard::load_slice(Entity& entity) {
       }
       const model::Event& event = slice.events().front();
       fail_loading(entity, {applied.error().code, "entity " + entity.stream.text() + " is unavailable: its event " +
-                                                      std::to_string(event.position) + " (" + event.type + ") cannot be applied: " +
-                                                      applied.error().message + "; publish a module that can"});
+                                                      std::to_string(event.position) + " (" + event.type +
+                                                      ") cannot be applied: " + applied.error().message +
+                                                      "; publish a module that can"});
       return true;
     }
     entity.forget();
@@ -127,7 +133,7 @@ bool Shard::load_slice(Entity& entity) {
   return true;
 }
 
-void Shard::fail_loading(Entity& entity, base::Error error) {
+void Shard::fail_loading(Entity& entity, const base::Error& error) {
   std::vector<Task> waiting = std::move(entity.waiting);
   const std::string stream = entity.stream.text();
   entities_.remove(stream);

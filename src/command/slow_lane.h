@@ -1,10 +1,11 @@
 // Which categories have been moved to the slow lane, and the shard that serves it.
 //
-// The shards are shared by all aggregates, so a guest that burns a whole time limit would stall everyone behind it. A shard of the fast lane
-// therefore gives a call a short budget only. A call that exceeds it (or any other limit) moves its category to the slow lane, a shard of its own
-// with the full limits and a lower priority, and is executed anew there: `handle` is a function of state and command, and nothing of the first
-// attempt is stored. A category stays there until the runtime restarts. The shard that owned an entity before still is the only way to it, so
-// commands keep their order.
+// The shards are shared by all aggregates, so a guest that burns a whole time limit would stall everyone behind it. A
+// shard of the fast lane therefore gives a call a short budget only. A call that exceeds it (or any other limit) moves
+// its category to the slow lane, a shard of its own with the full limits and a lower priority, and is executed anew
+// there: `handle` is a function of state and command, and nothing of the first attempt is stored. A category stays
+// there until the runtime restarts. The shard that owned an entity before still is the only way to it, so commands keep
+// their order.
 #pragma once
 
 #include <atomic>

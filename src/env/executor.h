@@ -16,7 +16,8 @@ namespace thalo::env {
 
 class Executor {
  public:
-  // `name` is the threads' name (at most 12 bytes are shown) and appears in errors; `queue_max` bounds the work that waits.
+  // `name` is the threads' name (at most 12 bytes are shown) and appears in errors; `queue_max` bounds the work that
+  // waits.
   Executor(std::string name, std::size_t threads, std::size_t queue_max);
   ~Executor();
   Executor(const Executor&) = delete;

@@ -21,7 +21,8 @@ std::unexpected<base::Error> system_error(std::string_view doing, const std::fil
   if (number == EACCES || number == EPERM || number == EROFS) code = Code::permission_denied;
   if (number == EEXIST) code = Code::already_exists;
   if (number == ENOSPC || number == EDQUOT) code = Code::resource_exhausted;
-  return fail(code, "cannot " + std::string(doing) + " " + path.string() + ": " + std::generic_category().message(number));
+  return fail(code,
+              "cannot " + std::string(doing) + " " + path.string() + ": " + std::generic_category().message(number));
 }
 
 // Owns a file descriptor.
@@ -56,7 +57,7 @@ bool write_fully(int fd, std::string_view content) {
 base::Result<std::string> read_file(const std::filesystem::path& path, std::size_t size_bytes_max) {
   const Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
   if (file.get() < 0) return system_error("read", path, errno);
-  struct stat status {};
+  struct stat status{};
   if (::fstat(file.get(), &status) != 0) return system_error("read", path, errno);
   if (S_ISDIR(status.st_mode)) return fail(Code::invalid_argument, "cannot read " + path.string() + ": it is a folder");
   std::string content;
@@ -70,7 +71,8 @@ base::Result<std::string> read_file(const std::filesystem::path& path, std::size
     if (count == 0) return content;
     content.append(buffer, static_cast<std::size_t>(count));
     if (content.size() > size_bytes_max) {
-      return fail(Code::resource_exhausted, path.string() + " has more than " + std::to_string(size_bytes_max) + " bytes, the most that is read");
+      return fail(Code::resource_exhausted,
+                  path.string() + " has more than " + std::to_string(size_bytes_max) + " bytes, the most that is read");
     }
   }
 }

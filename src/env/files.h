@@ -10,10 +10,11 @@
 namespace thalo::env {
 
 // The whole file. NOT_FOUND, PERMISSION_DENIED, or RESOURCE_EXHAUSTED when it has more than `size_bytes_max` bytes.
-base::Result<std::string> read_file(const std::filesystem::path& path, std::size_t size_bytes_max = std::size_t{1} << 30);
+base::Result<std::string> read_file(const std::filesystem::path& path,
+                                    std::size_t size_bytes_max = std::size_t{1} << 30);
 
-// Replaces `path` in one step: a temporary file beside it is written, synced and renamed over it, then the folder is synced. A reader sees the
-// old content or the new, also after a power cut.
+// Replaces `path` in one step: a temporary file beside it is written, synced and renamed over it, then the folder is
+// synced. A reader sees the old content or the new, also after a power cut.
 base::Result<> write_file_atomically(const std::filesystem::path& path, std::string_view content);
 
 // Makes the folder and its parents; fine when it exists.

@@ -32,7 +32,8 @@ class ExpectedVersion {
   std::uint64_t version_;
 };
 
-// A command for one entity. Its time and id reach the guest as data, so that `handle` needs no clock and no random numbers.
+// A command for one entity. Its time and id reach the guest as data, so that `handle` needs no clock and no random
+// numbers.
 struct Command {
   StreamName stream;
   std::string name;

@@ -8,7 +8,7 @@ std::string event_id(const StoreId& store, GlobalPosition position) {
   std::uint64_t low = 0;
   for (int i = 8; i < 16; ++i) low = low << 8 | bytes[static_cast<std::size_t>(i)];
   low = ((low & 0x3fffffffffffffffULL) + position) & 0x3fffffffffffffffULL;  // distinct for 2^62 positions
-  low |= 0x8000000000000000ULL;                                             // RFC 9562 variant
+  low |= 0x8000000000000000ULL;                                              // RFC 9562 variant
   for (int i = 15; i >= 8; --i, low >>= 8) bytes[static_cast<std::size_t>(i)] = static_cast<std::uint8_t>(low);
   bytes[6] = static_cast<std::uint8_t>((bytes[6] & 0x0f) | 0x80);
 

@@ -43,8 +43,8 @@ struct Event {
   std::string metadata;
 
   static Event from(const EventView& view) {
-    return {view.global_position,        view.position,          view.time_ms,
-            std::string(view.stream),    std::string(view.type), std::string(view.data),
+    return {view.global_position,      view.position,          view.time_ms,
+            std::string(view.stream),  std::string(view.type), std::string(view.data),
             std::string(view.metadata)};
   }
   EventView view() const { return {global_position, position, time_ms, stream, type, data, metadata}; }
@@ -54,8 +54,8 @@ struct Event {
 // A store's identity: 16 random bytes made when it is created.
 using StoreId = std::array<std::uint8_t, 16>;
 
-// The unique id of the event at `position` of store `store`: a version 8 UUID (RFC 9562) of the two, so that it costs no byte on disk and is
-// the same at every read.
+// The unique id of the event at `position` of store `store`: a version 8 UUID (RFC 9562) of the two, so that it costs
+// no byte on disk and is the same at every read.
 std::string event_id(const StoreId& store, GlobalPosition position);
 
 }  // namespace thalo::model

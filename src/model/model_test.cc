@@ -24,7 +24,8 @@ TEST(StreamName, NamesThePartThatIsWrong) {
   EXPECT_THAT(StreamName::make("counter", "").error().message, HasSubstr("id is empty"));
   EXPECT_THAT(StreamName::make("a-b", "1").error().message, HasSubstr("illegal character '-'"));
   EXPECT_THAT(StreamName::make("../x", "1").error().message, HasSubstr("must start with a letter or a digit"));
-  EXPECT_THAT(StreamName::make("counter", std::string("a\0b", 3)).error().message, HasSubstr("control character or invalid UTF-8 at byte 1"));
+  EXPECT_THAT(StreamName::make("counter", std::string("a\0b", 3)).error().message,
+              HasSubstr("control character or invalid UTF-8 at byte 1"));
   EXPECT_THAT(StreamName::make("counter", "\xed\xa0\x80").error().message, HasSubstr("invalid UTF-8"));
   EXPECT_THAT(StreamName::make("counter", std::string(257, 'x')).error().message, HasSubstr("257 bytes; at most 256"));
   EXPECT_THAT(StreamName::parse("counter").error().message, HasSubstr("no '-'"));

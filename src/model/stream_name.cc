@@ -11,7 +11,8 @@ using base::fail;
 
 bool ascii_alnum(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9'); }
 
-// Decodes nothing, only decides: RFC 3629 UTF-8 without C0 and C1 controls and DEL. Returns the offset of the first offending byte or npos.
+// Decodes nothing, only decides: RFC 3629 UTF-8 without C0 and C1 controls and DEL. Returns the offset of the first
+// offending byte or npos.
 std::size_t first_illegal(std::string_view text) {
   for (std::size_t i = 0; i < text.size();) {
     const auto b0 = static_cast<unsigned char>(text[i]);
@@ -42,7 +43,8 @@ base::Result<> check_text(std::string_view what, std::string_view text, std::siz
                                             std::to_string(size_bytes_max) + " are allowed");
   }
   if (const auto at = first_illegal(text); at != std::string_view::npos) {
-    return fail(Code::invalid_argument, std::string(what) + " has a control character or invalid UTF-8 at byte " + std::to_string(at));
+    return fail(Code::invalid_argument,
+                std::string(what) + " has a control character or invalid UTF-8 at byte " + std::to_string(at));
   }
   return {};
 }
@@ -52,11 +54,13 @@ base::Result<> check_text(std::string_view what, std::string_view text, std::siz
 base::Result<> check_category(std::string_view category) {
   if (auto ok = check_text("aggregate name", category, category_size_bytes_max); !ok) return ok;
   if (!ascii_alnum(category.front())) {
-    return fail(Code::invalid_argument, "aggregate name '" + std::string(category) + "' must start with a letter or a digit");
+    return fail(Code::invalid_argument,
+                "aggregate name '" + std::string(category) + "' must start with a letter or a digit");
   }
   for (const char c : category) {
     if (ascii_alnum(c) || c == '_' || c == '.' || c == ':' || c == '+') continue;
-    return fail(Code::invalid_argument, "aggregate name '" + std::string(category) + "' has the illegal character '" + std::string(1, c) +
+    return fail(Code::invalid_argument, "aggregate name '" + std::string(category) + "' has the illegal character '" +
+                                            std::string(1, c) +
                                             "'; letters, digits, '_', '.', ':' and '+' are allowed");
   }
   return {};
@@ -64,7 +68,9 @@ base::Result<> check_category(std::string_view category) {
 
 base::Result<> check_entity_id(std::string_view id) { return check_text("id", id, entity_id_size_bytes_max); }
 
-base::Result<> check_event_type(std::string_view type) { return check_text("event type", type, event_type_size_bytes_max); }
+base::Result<> check_event_type(std::string_view type) {
+  return check_text("event type", type, event_type_size_bytes_max);
+}
 
 base::Result<StreamName> StreamName::make(std::string_view category, std::string_view id) {
   if (auto ok = check_category(category); !ok) return std::unexpected(ok.error());
@@ -78,7 +84,8 @@ base::Result<StreamName> StreamName::make(std::string_view category, std::string
 base::Result<StreamName> StreamName::parse(std::string_view text) {
   const auto dash = text.find('-');
   if (dash == std::string_view::npos) {
-    return fail(Code::invalid_argument, "stream name '" + std::string(text.substr(0, 64)) + "' has no '-': expected category-id, e.g. counter-abc123");
+    return fail(Code::invalid_argument, "stream name '" + std::string(text.substr(0, 64)) +
+                                            "' has no '-': expected category-id, e.g. counter-abc123");
   }
   return make(text.substr(0, dash), text.substr(dash + 1));
 }

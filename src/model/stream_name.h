@@ -1,5 +1,6 @@
-// Stream names follow the message-db convention (http://docs.eventide-project.org/core-concepts/streams/stream-names.html):
-// `category-id`, e.g. `counter-abc123`; the category may carry types (`account:command+position`); everything after the first `-` is the id.
+// Stream names follow the message-db convention
+// (http://docs.eventide-project.org/core-concepts/streams/stream-names.html): `category-id`, e.g. `counter-abc123`; the
+// category may carry types (`account:command+position`); everything after the first `-` is the id.
 #pragma once
 
 #include <string>
@@ -17,7 +18,8 @@ inline constexpr std::size_t event_type_size_bytes_max = 256;
 // A value: copies, compares, hashes. Always valid once made.
 class StreamName {
  public:
-  // The stream of entity `id` of `category`. INVALID_ARGUMENT names the part that is empty, too long or has an illegal character.
+  // The stream of entity `id` of `category`. INVALID_ARGUMENT names the part that is empty, too long or has an illegal
+  // character.
   static base::Result<StreamName> make(std::string_view category, std::string_view id);
   // Parses `category-id`.
   static base::Result<StreamName> parse(std::string_view text);
@@ -35,7 +37,8 @@ class StreamName {
   std::size_t dash_;
 };
 
-// A category: a letter or digit first, then letters, digits, `_`, `.`, `:`, `+`; no `-` (that ends it). INVALID_ARGUMENT says what is wrong.
+// A category: a letter or digit first, then letters, digits, `_`, `.`, `:`, `+`; no `-` (that ends it).
+// INVALID_ARGUMENT says what is wrong.
 base::Result<> check_category(std::string_view category);
 // An entity id: any UTF-8 without control characters, 1 to entity_id_size_bytes_max bytes.
 base::Result<> check_entity_id(std::string_view id);
@@ -45,8 +48,8 @@ base::Result<> check_event_type(std::string_view type);
 // The category of a stream name's text, without checking it.
 std::string_view category_of(std::string_view stream);
 
-// The category that a module file serves: its name without the extension in lowerCamelCase, e.g. `bank_account.wasm` serves `bankAccount`.
-// INVALID_ARGUMENT when that is no category.
+// The category that a module file serves: its name without the extension in lowerCamelCase, e.g. `bank_account.wasm`
+// serves `bankAccount`. INVALID_ARGUMENT when that is no category.
 base::Result<std::string> category_of_module(std::string_view module_name);
 
 }  // namespace thalo::model

@@ -24,7 +24,8 @@ class ExecuteCaller final : public command::Caller {
     } else {
       response.set_success(true);
       response.set_message("ok");
-      for (const model::Event& event : std::get<model::Accepted>(*outcome).events) to_wire(event.view(), *response.add_events());
+      for (const model::Event& event : std::get<model::Accepted>(*outcome).events)
+        to_wire(event.view(), *response.add_events());
     }
     call_.finish(response.SerializeAsString());
   }
@@ -58,11 +59,14 @@ void publish(net::UnaryCall& call, command::ModuleFolder& modules) {
 
 }  // namespace
 
-void add_command_center(net::Router& methods, command::Router& commands, command::ModuleFolder& modules, env::Executor& executor) {
-  methods.unary("/thalo.CommandCenter/Execute", [&commands](net::UnaryCall call) { execute(std::move(call), commands); });
+void add_command_center(net::Router& methods, command::Router& commands, command::ModuleFolder& modules,
+                        env::Executor& executor) {
+  methods.unary("/thalo.CommandCenter/Execute",
+                [&commands](net::UnaryCall call) { execute(std::move(call), commands); });
   methods.unary("/thalo.CommandCenter/Publish", [&modules, &executor](net::UnaryCall call) {
     auto shared = std::make_shared<net::UnaryCall>(std::move(call));
-    if (auto posted = executor.post([shared, &modules] { publish(*shared, modules); }); !posted) shared->fail(std::move(posted.error()));
+    if (auto posted = executor.post([shared, &modules] { publish(*shared, modules); }); !posted)
+      shared->fail(std::move(posted.error()));
   });
 }
 

@@ -9,6 +9,7 @@
 namespace thalo::rpc {
 
 // Publishing compiles and writes a file, so it runs on `executor`.
-void add_command_center(net::Router& methods, command::Router& commands, command::ModuleFolder& modules, env::Executor& executor);
+void add_command_center(net::Router& methods, command::Router& commands, command::ModuleFolder& modules,
+                        env::Executor& executor);
 
 }  // namespace thalo::rpc

@@ -16,8 +16,8 @@ using base::Code;
 
 // One ReadStream call: reads a batch, writes it, and goes on as long as the client takes what is written.
 //
-// Lives as long as the call's handler or a read under way. One read at a time: the next is posted by the one before it, or by on_writable after
-// a read that stopped because the client was behind.
+// Lives as long as the call's handler or a read under way. One read at a time: the next is posted by the one before it,
+// or by on_writable after a read that stopped because the client was behind.
 class StreamReader : public std::enable_shared_from_this<StreamReader> {
  public:
   StreamReader(net::Stream stream, store::Store& store, env::Executor& executor)
@@ -95,7 +95,8 @@ class StreamReader : public std::enable_shared_from_this<StreamReader> {
                                     [&](const model::EventView& event) {
                                       if (!backwards && event.position >= end_) return false;
                                       to_wire(store_.id(), event, *response.add_events());
-                                      size_bytes += event.data.size() + event.metadata.size() + event.stream.size() + event.type.size();
+                                      size_bytes += event.data.size() + event.metadata.size() + event.stream.size() +
+                                                    event.type.size();
                                       next_ = backwards ? event.position - 1 : event.position + 1;
                                       done_ = backwards ? event.position == 0 : next_ == end_;
                                       return !done_ && size_bytes < batch_size_bytes;

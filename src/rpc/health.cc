@@ -6,7 +6,8 @@
 
 namespace thalo::rpc {
 
-// Registered from its request until it is destroyed; told of changes under the lock, so that none is missed and none comes twice.
+// Registered from its request until it is destroyed; told of changes under the lock, so that none is missed and none
+// comes twice.
 class Health::WatchHandler final : public net::StreamHandler {
  public:
   WatchHandler(net::Stream stream, Health& health) : stream_(std::move(stream)), health_(health) {}
@@ -28,7 +29,8 @@ class Health::WatchHandler final : public net::StreamHandler {
   void tell() {
     Status status;
     status.set_status(health_.status_of(service_));
-    if (auto written = stream_.write(status.SerializeAsString()); !written) stream_.finish(net::Status::from(written.error()));
+    if (auto written = stream_.write(status.SerializeAsString()); !written)
+      stream_.finish(net::Status::from(written.error()));
   }
 
  private:

@@ -21,7 +21,8 @@ using google::protobuf::FileDescriptor;
 template <class Request, class Response>
 class ReflectionHandler final : public net::StreamHandler {
  public:
-  ReflectionHandler(net::Stream stream, const std::vector<std::string>& services) : stream_(std::move(stream)), services_(services) {}
+  ReflectionHandler(net::Stream stream, const std::vector<std::string>& services)
+      : stream_(std::move(stream)), services_(services) {}
 
   void on_message(std::string_view message) override {
     auto request = parse<Request>(message);
@@ -30,7 +31,8 @@ class ReflectionHandler final : public net::StreamHandler {
     response.set_valid_host(request->host());
     *response.mutable_original_request() = *request;
     answer(*request, response);
-    if (auto written = stream_.write(response.SerializeAsString()); !written) stream_.finish(net::Status::from(written.error()));
+    if (auto written = stream_.write(response.SerializeAsString()); !written)
+      stream_.finish(net::Status::from(written.error()));
   }
 
   void on_half_close() override { stream_.finish(net::Status::ok()); }
@@ -40,12 +42,15 @@ class ReflectionHandler final : public net::StreamHandler {
     const DescriptorPool& pool = *DescriptorPool::generated_pool();
     switch (request.message_request_case()) {
       case Request::kListServices:
-        for (const std::string& service : services_) response.mutable_list_services_response()->add_service()->set_name(service);
+        for (const std::string& service : services_)
+          response.mutable_list_services_response()->add_service()->set_name(service);
         return;
       case Request::kFileByFilename:
-        return add_file(pool.FindFileByName(request.file_by_filename()), "file " + request.file_by_filename(), response);
+        return add_file(pool.FindFileByName(request.file_by_filename()), "file " + request.file_by_filename(),
+                        response);
       case Request::kFileContainingSymbol:
-        return add_file(pool.FindFileContainingSymbol(request.file_containing_symbol()), "symbol " + request.file_containing_symbol(), response);
+        return add_file(pool.FindFileContainingSymbol(request.file_containing_symbol()),
+                        "symbol " + request.file_containing_symbol(), response);
       default:
         return fail(base::Code::not_found, "there are no extensions", response);
     }
@@ -76,7 +81,8 @@ class ReflectionHandler final : public net::StreamHandler {
 };
 
 template <class Request, class Response>
-void add_version(net::Router& methods, const std::string& package, const std::shared_ptr<const std::vector<std::string>>& services) {
+void add_version(net::Router& methods, const std::string& package,
+                 const std::shared_ptr<const std::vector<std::string>>& services) {
   methods.streaming("/" + package + ".ServerReflection/ServerReflectionInfo", [services](net::Stream stream) {
     return std::make_unique<ReflectionHandler<Request, Response>>(std::move(stream), *services);
   });
@@ -89,7 +95,8 @@ void add_reflection(net::Router& methods, std::vector<std::string> services) {
   namespace v1alpha = ::grpc::reflection::v1alpha;
   const auto shared = std::make_shared<const std::vector<std::string>>(std::move(services));
   add_version<v1::ServerReflectionRequest, v1::ServerReflectionResponse>(methods, "grpc.reflection.v1", shared);
-  add_version<v1alpha::ServerReflectionRequest, v1alpha::ServerReflectionResponse>(methods, "grpc.reflection.v1alpha", shared);
+  add_version<v1alpha::ServerReflectionRequest, v1alpha::ServerReflectionResponse>(methods, "grpc.reflection.v1alpha",
+                                                                                   shared);
 }
 
 }  // namespace thalo::rpc

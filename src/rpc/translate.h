@@ -22,8 +22,10 @@ template <class Message>
 base::Result<Message> parse(std::string_view bytes) {
   Message message;
   if (message.ParseFromArray(bytes.data(), static_cast<int>(bytes.size()))) return message;
-  return base::fail(base::Code::invalid_argument, "the request is not a " + message.GetTypeName() +
-                                                      " message (or one of its strings is not UTF-8); compile the client from the server's .proto files");
+  return base::fail(
+      base::Code::invalid_argument,
+      "the request is not a " + message.GetTypeName() +
+          " message (or one of its strings is not UTF-8); compile the client from the server's .proto files");
 }
 
 }  // namespace thalo::rpc

@@ -33,7 +33,9 @@ class TomlConfig final : public CLI::Config {
     for (const auto& [key, value] : table) {
       const std::string name(key.str());
       const CLI::Option* option = app_.get_option_no_throw("--" + name);
-      if (option == nullptr) throw CLI::ConfigError("config file: unknown key '" + name + "'; its keys are the long flags of --help", CLI::ExitCodes::ConfigError);
+      if (option == nullptr)
+        throw CLI::ConfigError("config file: unknown key '" + name + "'; its keys are the long flags of --help",
+                               CLI::ExitCodes::ConfigError);
       // The environment goes before the file.
       if (!option->get_envname().empty() && std::getenv(option->get_envname().c_str()) != nullptr) continue;
       CLI::ConfigItem item;
@@ -58,7 +60,8 @@ class TomlConfig final : public CLI::Config {
     if (const auto* text = value.as_string()) return text->get();
     if (const auto* number = value.as_integer()) return std::to_string(number->get());
     if (const auto* flag = value.as_boolean()) return flag->get() ? "true" : "false";
-    throw CLI::ConfigError("config file: '" + name + "' must be a string, a number, true, false or a list of those", CLI::ExitCodes::ConfigError);
+    throw CLI::ConfigError("config file: '" + name + "' must be a string, a number, true, false or a list of those",
+                           CLI::ExitCodes::ConfigError);
   }
 
   const CLI::App& app_;
@@ -66,7 +69,8 @@ class TomlConfig final : public CLI::Config {
 
 std::string environment_name(const std::string& flag) {
   std::string out = "THALO_";
-  for (const char c : flag.substr(flag.rfind("--") + 2)) out += c == '-' ? '_' : static_cast<char>(std::toupper(static_cast<unsigned char>(c)));
+  for (const char c : flag.substr(flag.rfind("--") + 2))
+    out += c == '-' ? '_' : static_cast<char>(std::toupper(static_cast<unsigned char>(c)));
   return out;
 }
 
@@ -98,7 +102,8 @@ void check_addresses(const std::vector<std::string>& addresses) {
   for (const std::string& address : addresses) {
     const auto colon = address.rfind(':');
     if (colon == std::string::npos || colon == 0 || colon + 1 == address.size()) {
-      throw CLI::ValidationError("--addr", "'" + address + "' is not of the form host:port, e.g. 127.0.0.1:4433 or [::1]:4433");
+      throw CLI::ValidationError("--addr",
+                                 "'" + address + "' is not of the form host:port, e.g. 127.0.0.1:4433 or [::1]:4433");
     }
   }
 }
@@ -115,35 +120,52 @@ std::variant<Options, Exit> parse_options(int argc, const char* const* argv) {
   std::uint64_t fast_lane_time_ms = static_cast<std::uint64_t>(options.fast_lane_time.count());
   std::uint64_t drain_timeout_ms = static_cast<std::uint64_t>(options.drain_timeout.count());
 
-  CLI::App app{"thalo-runtime: serves the aggregates of a modules folder over gRPC and stores their events.", "thalo-runtime"};
+  CLI::App app{"thalo-runtime: serves the aggregates of a modules folder over gRPC and stores their events.",
+               "thalo-runtime"};
   app.set_version_flag("--version", "thalo-runtime " + std::string(base::version));
-  app.footer("Every flag can also be given as THALO_… in the environment or, by its long name, as a key of the TOML file of --config;\n"
-             "a flag goes before the environment, which goes before the file.");
+  app.footer(
+      "Every flag can also be given as THALO_… in the environment or, by its long name, as a key of the TOML file of "
+      "--config;\n"
+      "a flag goes before the environment, which goes before the file.");
   app.set_config("--config", "", "TOML file with these settings")->envname("THALO_CONFIG");
   app.config_formatter(std::make_shared<TomlConfig>(app));
   Flags flags(app);
   flags.add("-s,--message-store-path", store, "Folder of the event store; made when missing");
   flags.add("-m,--modules-path", modules, "Folder of the module files (*.wasm); made when missing");
   flags.add("--module-cache-path", module_cache, "Folder of compiled modules [default: .cache in the modules folder]");
-  flags.add("--addr", options.addresses, "Address to listen on, host:port; may be given several times [default: 127.0.0.1:4433 and [::1]:4433]")
+  flags
+      .add("--addr", options.addresses,
+           "Address to listen on, host:port; may be given several times [default: 127.0.0.1:4433 and [::1]:4433]")
       ->delimiter(',');
-  flags.add("--cache-size", options.cached_entities_max, "Entities kept in memory, all shards together")->check(at_least(1));
+  flags.add("--cache-size", options.cached_entities_max, "Entities kept in memory, all shards together")
+      ->check(at_least(1));
   flags.add("--log", log, "Least level that is logged: trace, debug, info, warn, error or off");
   flags.add("--shards", options.shards, "Threads that own entities; 0: one per core")->check(CLI::Range(0, 1024));
   flags.add("--net-threads", options.net_threads, "Threads that serve connections")->check(CLI::Range(1, 256));
-  flags.add("--read-threads", options.read_threads, "Threads that read the store for clients")->check(CLI::Range(1, 256));
-  flags.add("--queue-size", options.queue_commands_max, "Commands that may wait for one shard before new ones are refused")->check(at_least(1));
-  flags.add("--message-size-limit", options.message_size_bytes_max, "Bytes of one gRPC request")->check(at_least(1024));
-  flags.add("--time-limit-ms", time_limit_ms, "Time one call into a module may take, in milliseconds")->check(at_least(1));
-  flags.add("--fast-lane-time-ms", fast_lane_time_ms,
-            "Time after which a call is moved to the slow lane, with its aggregate and until a restart, in milliseconds")
+  flags.add("--read-threads", options.read_threads, "Threads that read the store for clients")
+      ->check(CLI::Range(1, 256));
+  flags
+      .add("--queue-size", options.queue_commands_max,
+           "Commands that may wait for one shard before new ones are refused")
       ->check(at_least(1));
-  flags.add("--fuel-limit", options.limits.fuel_per_call, "Instructions one call into a module may execute, about; 0: not counted");
-  flags.add("--memory-limit", options.limits.memory_per_instance_bytes, "Bytes of memory of one module instance")->check(at_least(65536));
+  flags.add("--message-size-limit", options.message_size_bytes_max, "Bytes of one gRPC request")->check(at_least(1024));
+  flags.add("--time-limit-ms", time_limit_ms, "Time one call into a module may take, in milliseconds")
+      ->check(at_least(1));
+  flags
+      .add("--fast-lane-time-ms", fast_lane_time_ms,
+           "Time after which a call is moved to the slow lane, with its aggregate and until a restart, in milliseconds")
+      ->check(at_least(1));
+  flags.add("--fuel-limit", options.limits.fuel_per_call,
+            "Instructions one call into a module may execute, about; 0: not counted");
+  flags.add("--memory-limit", options.limits.memory_per_instance_bytes, "Bytes of memory of one module instance")
+      ->check(at_least(65536));
   flags.add("--events-limit", options.limits.events_per_command, "Events one command may produce")->check(at_least(1));
-  flags.add("--event-size-limit", options.limits.event_size_bytes, "Bytes of one event's type and payload")->check(at_least(1));
-  flags.add("--entities-per-instance", options.limits.entities_per_instance, "Entities that share one module instance")->check(at_least(1));
-  flags.add("--drain-timeout-ms", drain_timeout_ms, "How long a stopping server waits for the calls in flight, in milliseconds");
+  flags.add("--event-size-limit", options.limits.event_size_bytes, "Bytes of one event's type and payload")
+      ->check(at_least(1));
+  flags.add("--entities-per-instance", options.limits.entities_per_instance, "Entities that share one module instance")
+      ->check(at_least(1));
+  flags.add("--drain-timeout-ms", drain_timeout_ms,
+            "How long a stopping server waits for the calls in flight, in milliseconds");
 
   try {
     app.parse(argc, argv);
@@ -160,7 +182,8 @@ std::variant<Options, Exit> parse_options(int argc, const char* const* argv) {
   }
   options.store_path = store;
   options.modules_path = modules;
-  options.module_cache_path = module_cache.empty() ? options.modules_path / ".cache" : std::filesystem::path(module_cache);
+  options.module_cache_path =
+      module_cache.empty() ? options.modules_path / ".cache" : std::filesystem::path(module_cache);
   options.limits.time_per_call = std::chrono::milliseconds(time_limit_ms);
   options.fast_lane_time = std::chrono::milliseconds(fast_lane_time_ms);
   options.drain_timeout = std::chrono::milliseconds(drain_timeout_ms);

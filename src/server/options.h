@@ -19,7 +19,7 @@ struct Options {
   std::filesystem::path module_cache_path;  // empty: `.cache` in the modules folder
   std::vector<std::string> addresses;       // empty: port 4433 on both loopback addresses
   std::size_t cached_entities_max = 10000;
-  std::size_t shards = 0;                   // 0: one per core
+  std::size_t shards = 0;  // 0: one per core
   unsigned net_threads = 1;
   std::size_t read_threads = 2;
   std::size_t queue_commands_max = 8192;
@@ -30,7 +30,8 @@ struct Options {
   base::log::Level log_level = base::log::Level::info;
 };
 
-// The command line asked for something that needs no server (--help, --version) or cannot be read: what to print and the exit code.
+// The command line asked for something that needs no server (--help, --version) or cannot be read: what to print and
+// the exit code.
 struct Exit {
   int code = 0;
   std::string text;  // to standard output when code is 0, else to standard error

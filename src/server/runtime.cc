@@ -30,9 +30,12 @@ constexpr std::size_t read_queue_max = 10000;
 
 const std::vector<std::string>& served_services() {
   static const std::vector<std::string> names = {
-      "thalo.v1.Commands",     "thalo.v1.Events",
-      "thalo.CommandCenter",   "grpc.health.v1.Health",
-      "grpc.reflection.v1.ServerReflection", "grpc.reflection.v1alpha.ServerReflection",
+      "thalo.v1.Commands",
+      "thalo.v1.Events",
+      "thalo.CommandCenter",
+      "grpc.health.v1.Health",
+      "grpc.reflection.v1.ServerReflection",
+      "grpc.reflection.v1alpha.ServerReflection",
   };
   return names;
 }
@@ -84,7 +87,8 @@ class WiredRuntime final : public Runtime {
     auto loaded = modules_.load_all();
     if (!loaded) return std::unexpected(loaded.error());
     if (loaded->modules == 0) {
-      log::warn("no module is loaded: build one with `thalo build`, or publish one with `thalo publish`", {{"folder", options_.modules_path.string()}});
+      log::warn("no module is loaded: build one with `thalo build`, or publish one with `thalo publish`",
+                {{"folder", options_.modules_path.string()}});
     }
     return {};
   }

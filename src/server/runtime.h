@@ -18,10 +18,12 @@ class Runtime {
 
   virtual std::vector<std::string> addresses() const = 0;
 
-  // To be called now and then: when the store has begun to refuse writes, says so once in the log and in the health service.
+  // To be called now and then: when the store has begun to refuse writes, says so once in the log and in the health
+  // service.
   virtual void check_health() = 0;
 
-  // Stops accepting, finishes what is in flight (at most for the drain timeout), syncs, closes. True when nothing had to be cut off.
+  // Stops accepting, finishes what is in flight (at most for the drain timeout), syncs, closes. True when nothing had
+  // to be cut off.
   virtual bool stop() = 0;
 };
 

@@ -1,7 +1,9 @@
-// A wasm engine without wasm, for tests of the command path: its one aggregate is a counter in C++ with the ways of failing a guest has.
+// A wasm engine without wasm, for tests of the command path: its one aggregate is a counter in C++ with the ways of
+// failing a guest has.
 //
-// Commands: Spin (exceeds a limit unless its instance has the full time limit, where it stores one event); Add {n} -> Added, or a rejection when the count would go below zero; Nothing -> no events; Trap (breaks the instance); Confuse (an error
-// that does not); Poison -> an event whose apply breaks the instance (refused); Many {n} -> n events of 1.
+// Commands: Spin (exceeds a limit unless its instance has the full time limit, where it stores one event); Add {n} ->
+// Added, or a rejection when the count would go below zero; Nothing -> no events; Trap (breaks the instance); Confuse
+// (an error that does not); Poison -> an event whose apply breaks the instance (refused); Many {n} -> n events of 1.
 #pragma once
 
 #include <atomic>
@@ -60,7 +62,8 @@ class FakeInstance final : public wasm::Instance {
     return {};
   }
 
-  base::Result<wasm::HandleOutcome> handle(wasm::EntityHandle entity, const model::Command& command, std::uint64_t) override {
+  base::Result<wasm::HandleOutcome> handle(wasm::EntityHandle entity, const model::Command& command,
+                                           std::uint64_t) override {
     if (broken_) return lost();
     ++statistics_->handled;
     const int n = nlohmann::json::parse(command.payload).value("n", 0);
@@ -69,7 +72,8 @@ class FakeInstance final : public wasm::Instance {
       if (count + n < 0) return model::Rejection{"{\"count\":" + std::to_string(count) + "}"};
       return std::vector<model::NewEvent>{{"Added", "{\"n\":" + std::to_string(n) + "}", ""}};
     }
-    if (command.name == "Many") return std::vector<model::NewEvent>(static_cast<std::size_t>(n), {"Added", "{\"n\":1}", ""});
+    if (command.name == "Many")
+      return std::vector<model::NewEvent>(static_cast<std::size_t>(n), {"Added", "{\"n\":1}", ""});
     if (command.name == "Nothing") return std::vector<model::NewEvent>{};
     if (command.name == "Poison") return std::vector<model::NewEvent>{{unappliable_, "{}", ""}};
     if (command.name == "Confuse") return base::fail(base::Code::invalid_argument, "payload does not fit");
@@ -85,16 +89,24 @@ class FakeInstance final : public wasm::Instance {
     return base::fail(base::Code::invalid_argument, "unknown command " + command.name);
   }
 
-  base::Result<std::string> snapshot(wasm::EntityHandle) override { return base::fail(base::Code::unimplemented, "no snapshots"); }
-  base::Result<> restore(wasm::EntityHandle, std::string_view) override { return base::fail(base::Code::unimplemented, "no snapshots"); }
-  void drop(wasm::EntityHandle entity) override { statistics_->alive_entities -= static_cast<int>(counts_.erase(entity.value)); }
+  base::Result<std::string> snapshot(wasm::EntityHandle) override {
+    return base::fail(base::Code::unimplemented, "no snapshots");
+  }
+  base::Result<> restore(wasm::EntityHandle, std::string_view) override {
+    return base::fail(base::Code::unimplemented, "no snapshots");
+  }
+  void drop(wasm::EntityHandle entity) override {
+    statistics_->alive_entities -= static_cast<int>(counts_.erase(entity.value));
+  }
   bool broken() const override { return broken_; }
   bool worn_out() const override { return broken_; }
   std::size_t entities() const override { return counts_.size(); }
   std::size_t memory_bytes() const override { return 0; }
 
  private:
-  static std::unexpected<base::Error> lost() { return base::fail(base::Code::failed_precondition, "the instance is broken"); }
+  static std::unexpected<base::Error> lost() {
+    return base::fail(base::Code::failed_precondition, "the instance is broken");
+  }
 
   const std::shared_ptr<FakeStatistics> statistics_;
   const std::string unappliable_;
