@@ -96,6 +96,23 @@ TEST(Componentize, SaysWhichImportIsUnknown) {
   EXPECT_THAT(component.error().message, HasSubstr("env"));
 }
 
+TEST(CheckAggregate, RefusesAnImportFromOutside) {
+  const std::string contract = "(instance $i) (export \"thalo:aggregate/aggregate@1.0.0\" (instance $i))";
+  EXPECT_TRUE(check_aggregate("(component " + contract + ")"));
+  EXPECT_TRUE(check_aggregate("(component (import \"thalo:aggregate/log@1.0.0\" (instance)) " + contract + ")"));
+  const auto checked = check_aggregate("(component (import \"wasi:cli/stdout@0.2.0\" (instance)) " + contract + ")");
+  ASSERT_FALSE(checked);
+  EXPECT_EQ(checked.error().code, base::Code::failed_precondition);
+  EXPECT_THAT(checked.error().message, HasSubstr("wasi:cli/stdout@0.2.0"));
+}
+
+TEST(CheckAggregate, RefusesAComponentOfAnotherWorldAndListsWhatItExports) {
+  const auto checked = check_aggregate("(component (instance $i) (export \"wasi:cli/run@0.2.0\" (instance $i)))");
+  ASSERT_FALSE(checked);
+  EXPECT_THAT(checked.error().message,
+              HasSubstr("does not export thalo:aggregate/aggregate@1.0.0; it exports wasi:cli/run@0.2.0"));
+}
+
 TEST(Componentize, RefusesBytesThatAreNoModule) {
   EXPECT_THAT(componentize(std::string("\0asm\x01", 5)).error().message, HasSubstr("the module"));
   EXPECT_THAT(componentize("").error().message, HasSubstr("the module"));

@@ -34,6 +34,7 @@ typedef struct {
 // True: `output` is a validated component. False: `output` is the reason.
 bool thalo_componentize(const thalo_componentize_input_t* input, thalo_owned_text_t* output);
 
+// `component` is binary or text (.wat).
 // True: `output` has one line `import NAME` or `export NAME` for each thing that `component` imports or exports. False: `output` is the reason.
 bool thalo_component_interfaces(thalo_borrowed_text_t component, thalo_owned_text_t* output);
 

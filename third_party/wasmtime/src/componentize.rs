@@ -47,7 +47,8 @@ fn with_metadata(module: &[u8], world: Option<World>) -> Result<Vec<u8>> {
 
 /// One line for each thing a component imports or exports: `import NAME` or `export NAME`.
 pub fn interfaces(component: &[u8]) -> Result<String> {
-    let DecodedWasm::Component(resolve, world) = wit_component::decode(component)? else {
+    let component = wat::parse_bytes(component).context("it is neither WebAssembly nor its text form")?;
+    let DecodedWasm::Component(resolve, world) = wit_component::decode(&component)? else {
         bail!("it is a WIT package, not a component");
     };
     let world = &resolve.worlds[world];

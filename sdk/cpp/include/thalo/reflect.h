@@ -68,12 +68,15 @@ consteval auto spelled_value() {
   return std::string_view(__PRETTY_FUNCTION__);
 }
 
-// Converts to whatever a field wants; only ever named in unevaluated code.
+// Converts to whatever a field wants; named in unevaluated code only. It has a body for the compilers that look for one
+// all the same.
 template <class Struct>
 struct AnyField {
   template <class T>
     requires(!std::is_same_v<T, Struct>)
-  operator T() const noexcept;  // NOLINT(google-explicit-constructor): that is its purpose
+  operator T() const noexcept {  // NOLINT(google-explicit-constructor): that is its purpose
+    __builtin_unreachable();
+  }
 };
 
 template <class Struct, std::size_t... Index>
