@@ -98,6 +98,11 @@ bool FaultFileSystem::is_power_cut() const {
   return countdown_ == 0;
 }
 
+std::uint64_t FaultFileSystem::syncs() const {
+  const std::lock_guard lock(mutex_);
+  return syncs_;
+}
+
 void FaultFileSystem::drop_unsynced(std::mt19937* random) {
   const std::lock_guard lock(mutex_);
   for (const auto& [path, written] : files_) {
@@ -124,6 +129,7 @@ void FaultFileSystem::wait_while_held(const std::string& path) {
 
 IOStatus FaultFileSystem::admit(const std::string& path, std::string& failing, const char* what) {
   const std::lock_guard lock(mutex_);
+  if (&failing == &failing_sync_) ++syncs_;
   if (countdown_ != UINT64_MAX && countdown_ > 0) --countdown_;
   if (countdown_ == 0) return IOStatus::IOError("the power is cut", path);
   if (failing.empty() || !path.ends_with(failing)) return IOStatus::OK();

@@ -35,6 +35,8 @@ class FaultFileSystem final : public rocksdb::FileSystemWrapper {
   // first that fails.
   void cut_power_after(std::uint64_t countdown);
   bool is_power_cut() const;
+  // Syncs of files so far, failed ones too.
+  std::uint64_t syncs() const;
   // What a power cut leaves, once the database is closed: every file up to what was synced, plus, when `random` is
   // given, a random part of what was not; files whose folder was not synced since they were made are gone. Power is
   // back afterwards.
@@ -83,6 +85,7 @@ class FaultFileSystem final : public rocksdb::FileSystemWrapper {
   std::string failing_append_;
   std::string failing_sync_;
   std::uint64_t countdown_ = UINT64_MAX;
+  std::uint64_t syncs_ = 0;
   bool hold_ = false;
   bool held_ = false;
 };

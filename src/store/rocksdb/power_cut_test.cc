@@ -1,0 +1,125 @@
+// The power goes at a random write or sync: what was acknowledged is there, everything else whole or not at all.
+#include <gtest/gtest.h>
+
+#include <map>
+#include <random>
+
+#include "store/rocksdb/rocksdb_place.h"
+
+namespace thalo::store {
+namespace {
+
+using Streams = std::map<std::string, std::vector<std::string>>;
+
+// Appends random commands until one fails, and enters what was acknowledged. Returns the failed one, if any.
+std::optional<Append> append_until_failure(Store& store, std::mt19937& random, Streams& acknowledged, int commands) {
+  for (int command = 0; command < commands; ++command) {
+    const std::string stream = "s-" + std::to_string(random() % 10);
+    std::vector<std::string> data(1 + random() % 4);
+    for (auto& text : data) text = std::to_string(random()) + std::string(random() % 2'000, 'x');
+    Append append = make_append(stream, data, model::ExpectedVersion::exact(acknowledged[stream].size()));
+    if (!append_and_wait(store, append)) return append;
+    auto& events = acknowledged[stream];
+    events.insert(events.end(), data.begin(), data.end());
+    if (random() % 10 == 0 &&
+        !store.save_snapshot(stream,
+                             {.version = 1, .module_digest = "", .format = "", .data = std::string(3'000, 's')})) {
+      return Append{};
+    }
+    if (random() % 10 == 0 && !store.save_cursor("p", {.next = random(), .data = ""})) return Append{};
+  }
+  return std::nullopt;
+}
+
+// What is stored is what was acknowledged, plus the failed command as a whole or not at all; `acknowledged` then says
+// which.
+void check(Store& store, Streams& acknowledged, const std::optional<Append>& failed) {
+  expect_consistent(store);
+  if (failed && store.stream_version(failed->stream).value() > acknowledged[failed->stream].size()) {
+    for (const auto& event : failed->events) acknowledged[failed->stream].push_back(event.data);
+  }
+  for (const auto& [stream, events] : acknowledged) {
+    ASSERT_EQ(data_of(read_stream(store, {.stream = stream})), events) << stream;
+  }
+}
+
+RocksdbOptions small_buffers(const RocksdbPlace& place) {
+  RocksdbOptions options = place.options();
+  options.events_buffer_bytes = std::size_t{128} << 10;
+  options.index_buffer_bytes = std::size_t{64} << 10;
+  return options;
+}
+
+TEST(PowerCut, AtAnyMomentLosesNothingAcknowledgedAndLeavesNothingInPart) {
+  const unsigned seed = std::random_device{}();
+  SCOPED_TRACE("seed " + std::to_string(seed));
+  std::mt19937 random(seed);
+  RocksdbPlace place(20);
+  Streams acknowledged;
+  std::optional<Append> failed;
+  int cuts = 0;
+  for (int round = 0; round < 60; ++round) {
+    SCOPED_TRACE("round " + std::to_string(round));
+    // The first rounds cut while the store is made, later ones while it recovers, appends, flushes or closes.
+    place.disk().cut_power_after(1 + random() % (round < 15 ? 60 : 400));
+    if (auto store = place.try_open(small_buffers(place))) {
+      ASSERT_NO_FATAL_FAILURE(check(**store, acknowledged, failed));
+      failed = append_until_failure(**store, random, acknowledged, 200);
+    }
+    cuts += place.disk().is_power_cut() ? 1 : 0;
+    place.disk().drop_unsynced(random() % 2 == 0 ? &random : nullptr);
+  }
+  EXPECT_GT(cuts, 30) << "the test cuts the power";
+  const auto store = place.try_open(small_buffers(place));
+  ASSERT_TRUE(store) << store.error().message;
+  ASSERT_NO_FATAL_FAILURE(check(**store, acknowledged, failed));
+  EXPECT_GT((*store)->head(), 100u) << "the test stores something";
+}
+
+TEST(PowerCut, TheTestDiskForgetsWhatIsNotSynced) {
+  // The canary: were a sync to do nothing, the tests above would have to fail.
+  RocksdbPlace place;
+  auto store = place.open({});
+  ASSERT_TRUE(store->save_snapshot("s-1", {}));
+  ASSERT_TRUE(append_and_wait(*store, make_append("s-1", {"x"})));
+  ASSERT_TRUE(store->save_snapshot("s-2", {}));
+  place.disk().cut_power_after(1);
+  store.reset();
+  place.disk().drop_unsynced();
+  store = place.open({});
+  EXPECT_EQ(store->stream_version("s-1"), 1u);
+  EXPECT_TRUE(store->load_snapshot("s-1").value()) << "synced together with the event behind it";
+  EXPECT_FALSE(store->load_snapshot("s-2").value()) << "a snapshot is not synced by itself";
+}
+
+TEST(BackgroundFailure, AFailedFlushPoisonsAndReopeningHeals) {
+  RocksdbPlace place;
+  auto store = *place.try_open(small_buffers(place));
+  Streams acknowledged;
+  std::mt19937 random(1);
+  place.disk().fail_next_append(".sst");
+  const auto failed = append_until_failure(*store, random, acknowledged, 100'000);
+  ASSERT_TRUE(failed) << "a store whose files cannot be written stops taking appends";
+  ASSERT_TRUE(store->poisoned());
+  EXPECT_THAT(store->poisoned()->message, testing::HasSubstr("writing a full buffer to its file failed"));
+  EXPECT_THAT(store->poisoned()->message, testing::HasSubstr("the test fails this write"));
+  for (const auto& [stream, events] : acknowledged) EXPECT_EQ(data_of(read_stream(*store, {.stream = stream})), events);
+  store.reset();
+  store = *place.try_open(small_buffers(place));
+  ASSERT_NO_FATAL_FAILURE(check(*store, acknowledged, failed));
+}
+
+TEST(BackgroundFailure, AFailedSyncIsNotTriedAgain) {
+  RocksdbPlace place;
+  auto store = place.open({});
+  place.disk().fail_next_sync(".log");
+  EXPECT_FALSE(append_and_wait(*store, make_append("s-1", {"x"})));
+  const auto syncs = place.disk().syncs();
+  EXPECT_FALSE(append_and_wait(*store, make_append("s-1", {"x"})));
+  EXPECT_FALSE(store->save_cursor("p", {}));
+  store->close();
+  EXPECT_EQ(place.disk().syncs(), syncs);
+}
+
+}  // namespace
+}  // namespace thalo::store
