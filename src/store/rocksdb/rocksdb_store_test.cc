@@ -1,0 +1,352 @@
+// What only the engine on disk promises: opening, recovery, damage.
+#include "store/rocksdb_store.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <fstream>
+#include <random>
+
+#include "store/rocksdb/rocksdb_place.h"
+
+namespace thalo::store {
+namespace {
+
+namespace fs = std::filesystem;
+using base::Code;
+using testing::AllOf;
+using testing::HasSubstr;
+
+class RocksdbStoreTest : public testing::Test {
+ protected:
+  // Opens without the faulty disk.
+  base::Result<std::unique_ptr<Store>> try_open() { return open_rocksdb_store(place_.options()); }
+  std::unique_ptr<Store> open() {
+    auto store = try_open();
+    EXPECT_TRUE(store) << store.error().message;
+    return store ? std::move(*store) : nullptr;
+  }
+  void append(Store& store, const std::string& stream, std::vector<std::string> data) {
+    const auto appended = append_and_wait(store, make_append(stream, std::move(data)));
+    ASSERT_TRUE(appended) << appended.error().message;
+  }
+  void expect_refused(Code code, const std::string& text) {
+    const auto store = try_open();
+    ASSERT_FALSE(store);
+    EXPECT_EQ(store.error().code, code) << store.error().message;
+    EXPECT_THAT(store.error().message, AllOf(HasSubstr(text), HasSubstr(place_.path().string())));
+  }
+  void write_file(const fs::path& path, const std::string& text) { std::ofstream(path, std::ios::binary) << text; }
+  std::string read_file(const fs::path& path) { return env::read_file(path).value(); }
+  std::vector<fs::path> files(const std::string& extension) {
+    std::vector<fs::path> found;
+    for (const auto& entry : fs::directory_iterator(place_.path() / "rocksdb")) {
+      if (entry.path().extension() == extension) found.push_back(entry.path());
+    }
+    std::ranges::sort(found);
+    return found;
+  }
+
+  RocksdbPlace place_{10};
+};
+
+TEST_F(RocksdbStoreTest, AMissingFolderIsMadeOnlyWhenAsked) {
+  RocksdbOptions options = place_.options();
+  options.path /= "a/b";
+  options.create_if_missing = false;
+  const auto refused = open_rocksdb_store(options);
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, Code::not_found);
+  EXPECT_THAT(refused.error().message, AllOf(HasSubstr(options.path.string()), HasSubstr("does not exist")));
+  EXPECT_FALSE(fs::exists(options.path)) << "nothing was made";
+  options.create_if_missing = true;
+  EXPECT_TRUE(open_rocksdb_store(options));
+  options.create_if_missing = false;
+  EXPECT_TRUE(open_rocksdb_store(options)) << "it is there now";
+}
+
+TEST_F(RocksdbStoreTest, AnEmptyFolderIsNoStoreUnlessOneMayBeMade) {
+  RocksdbOptions options = place_.options();
+  options.create_if_missing = false;
+  const auto refused = open_rocksdb_store(options);
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, Code::not_found);
+  EXPECT_THAT(refused.error().message, HasSubstr("there is no store at"));
+}
+
+TEST_F(RocksdbStoreTest, AFolderThatCannotBeMadeIsNamed) {
+  RocksdbOptions options = place_.options();
+  write_file(options.path / "file", "x");
+  options.path /= "file/store";
+  const auto refused = open_rocksdb_store(options);
+  ASSERT_FALSE(refused);
+  EXPECT_THAT(refused.error().message, HasSubstr(options.path.string()));
+  options.path = "/proc/store";
+  const auto not_writable = open_rocksdb_store(options);
+  ASSERT_FALSE(not_writable);
+  EXPECT_THAT(not_writable.error().message, HasSubstr("/proc/store"));
+}
+
+TEST_F(RocksdbStoreTest, AFileIsRefusedByName) {
+  RocksdbOptions options = place_.options();
+  options.path /= "file";
+  write_file(options.path, "x");
+  const auto refused = open_rocksdb_store(options);
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, Code::failed_precondition);
+  EXPECT_THAT(refused.error().message, AllOf(HasSubstr(options.path.string()), HasSubstr("is a file")));
+  EXPECT_EQ(read_file(options.path), "x");
+}
+
+TEST_F(RocksdbStoreTest, AFolderWithOtherFilesIsRefusedByName) {
+  write_file(place_.path() / "letters.txt", "dear");
+  expect_refused(Code::failed_precondition, "letters.txt");
+  EXPECT_FALSE(fs::exists(place_.path() / "STORE"));
+}
+
+TEST_F(RocksdbStoreTest, AStoreOpenedTwiceIsRefused) {
+  auto store = open();
+  expect_refused(Code::failed_precondition, "is in use by another process");
+  const pid_t child = ::fork();
+  if (child == 0) {
+    const auto second = open_rocksdb_store(place_.options());
+    ::_exit(!second && second.error().code == Code::failed_precondition ? 0 : 1);
+  }
+  int status = 0;
+  ::waitpid(child, &status, 0);
+  EXPECT_EQ(status, 0) << "by another process too";
+  append(*store, "s-1", {"x"});
+  store.reset();
+  EXPECT_EQ(open()->head(), 1u) << "the refused ones did no harm";
+}
+
+TEST_F(RocksdbStoreTest, ANewerFormatIsRefusedWithBothNumbers) {
+  open();
+  std::string text = read_file(place_.path() / "STORE");
+  text.replace(text.find("format 1"), 8, "format 7");
+  write_file(place_.path() / "STORE", text);
+  expect_refused(Code::failed_precondition, "has format 7 and this program reads formats up to 1; use a newer Thalo");
+}
+
+TEST_F(RocksdbStoreTest, ADamagedDescriptionIsRefusedByName) {
+  open();
+  const std::string text = read_file(place_.path() / "STORE");
+  for (const std::string& damaged :
+       {std::string(), std::string("hello\n"), text.substr(0, 25), text.substr(0, text.size() - 2), text + "more\n",
+        std::string("thalo event store\nformat x\nid 00\n")}) {
+    write_file(place_.path() / "STORE", damaged);
+    const auto store = try_open();
+    ASSERT_FALSE(store) << damaged;
+    EXPECT_THAT(store.error().message, HasSubstr((place_.path() / "STORE").string()));
+  }
+  write_file(place_.path() / "STORE", text);
+  EXPECT_TRUE(try_open());
+}
+
+TEST_F(RocksdbStoreTest, TheDatabaseOfAnotherStoreIsRefused) {
+  open();
+  RocksdbPlace other;
+  other.open({});
+  fs::copy(other.path() / "STORE", place_.path() / "STORE", fs::copy_options::overwrite_existing);
+  expect_refused(Code::data_loss, "its folder rocksdb is that of another store");
+}
+
+TEST_F(RocksdbStoreTest, ALostDatabaseIsNotReplacedByAnEmptyOne) {
+  append(*open(), "s-1", {"x"});
+  fs::rename(place_.path() / "rocksdb" / "CURRENT", place_.path() / "rocksdb" / "elsewhere");
+  expect_refused(Code::data_loss, "has lost its file rocksdb/CURRENT");
+  fs::rename(place_.path() / "rocksdb" / "elsewhere", place_.path() / "rocksdb" / "CURRENT");
+  EXPECT_EQ(open()->head(), 1u);
+  fs::remove_all(place_.path() / "rocksdb");
+  expect_refused(Code::data_loss, "has lost its file rocksdb/CURRENT");
+}
+
+TEST_F(RocksdbStoreTest, AnInterruptedCreationIsFinished) {
+  const auto id = open()->id();
+  // As after a crash between the first and the second writing of STORE, before RocksDB made anything.
+  fs::remove_all(place_.path() / "rocksdb");
+  write_file(place_.path() / "STORE", read_file(place_.path() / "STORE") + "creating\n");
+  auto store = open();
+  EXPECT_EQ(store->id(), id);
+  append(*store, "s-1", {"x"});
+  store.reset();
+  EXPECT_EQ(open()->head(), 1u);
+}
+
+TEST_F(RocksdbStoreTest, AnOptionOutOfRangeIsRefused) {
+  RocksdbOptions options = place_.options();
+  options.stretch_events = 0;
+  EXPECT_EQ(open_rocksdb_store(options).error().code, Code::invalid_argument);
+}
+
+// Streams of every density, across memory and disk, whatever the stretch: the index is what a scan says.
+TEST_F(RocksdbStoreTest, TheIndexEqualsAScanForEveryLengthOfStretch) {
+  for (const std::uint32_t stretch : {1u, 3u, 100u, 5000u}) {
+    SCOPED_TRACE(stretch);
+    RocksdbPlace place(stretch);
+    auto store = place.open({});
+    RecordingSink sink;
+    std::mt19937 random(stretch);
+    std::size_t appends = 0;
+    for (; appends < 800; ++appends) {
+      const std::string stream = appends % 2 == 0 ? "dense-1" : "s-" + std::to_string(random() % 200);
+      ASSERT_TRUE(store->append(make_append(stream, std::vector<std::string>(1 + random() % 6, "x")), sink));
+    }
+    sink.wait(appends);
+    expect_consistent(*store);
+    store.reset();
+    store = place.open({});
+    expect_consistent(*store);
+    EXPECT_EQ(
+        data_of(read_stream(*store, {.stream = "dense-1", .from = newest, .direction = Direction::backwards})).size(),
+        store->stream_version("dense-1"));
+  }
+}
+
+// More than one chunk of a stream in a stretch.
+TEST_F(RocksdbStoreTest, ALongStreamInOneStretchIsCutIntoChunks) {
+  RocksdbPlace place(6'000);
+  auto store = place.open({});
+  for (int index = 0; index < 4; ++index)
+    append(*store, "long-1", std::vector<std::string>(3'000, std::to_string(index)));
+  append(*store, "other-1", {"x"});
+  store.reset();
+  store = place.open({});
+  expect_consistent(*store);
+  for (const std::uint64_t from : {0u, 1023u, 1024u, 1025u, 5'999u, 6'000u, 11'999u}) {
+    const auto forwards = read_stream(*store, {.stream = "long-1", .from = from, .limit = 2'000});
+    ASSERT_EQ(forwards.size(), std::min<std::uint64_t>(2'000, 12'000 - from));
+    for (std::size_t index = 0; index < forwards.size(); ++index) ASSERT_EQ(forwards[index].position, from + index);
+    const auto backwards =
+        read_stream(*store, {.stream = "long-1", .from = from, .direction = Direction::backwards, .limit = 2'000});
+    ASSERT_EQ(backwards.size(), std::min<std::uint64_t>(2'000, from + 1));
+    for (std::size_t index = 0; index < backwards.size(); ++index) ASSERT_EQ(backwards[index].position, from - index);
+  }
+}
+
+class LogTest : public RocksdbStoreTest {
+ protected:
+  // Fills a store and leaves it as a crash would: with everything in its log. Returns the log.
+  fs::path crash(int commands) {
+    auto store = place_.open({});
+    for (int index = 0; index < commands; ++index)
+      append(*store, "s-" + std::to_string(index % 3), {std::string(1'000, 'x')});
+    store->close();
+    place_.disk().cut_power_after(1);
+    store.reset();
+    place_.disk().drop_unsynced();
+    fs::path log;
+    for (const auto& path : files(".log")) {
+      if (log.empty() || fs::file_size(path) > fs::file_size(log)) log = path;
+    }
+    EXPECT_GT(fs::file_size(log), 1'000u * static_cast<unsigned>(commands));
+    return log;
+  }
+  void flip_byte(const fs::path& path, std::uint64_t at) {
+    std::fstream file(path, std::ios::in | std::ios::out | std::ios::binary);
+    file.seekg(static_cast<std::streamoff>(at));
+    const char byte = static_cast<char>(file.get() ^ 0x40);
+    file.seekp(static_cast<std::streamoff>(at));
+    file.put(byte);
+  }
+};
+
+TEST_F(LogTest, ATailThatWasCutShortIsTheUnfinishedWriteAndDropped) {
+  const fs::path log = crash(50);
+  fs::resize_file(log, fs::file_size(log) - 300);
+  const auto store = open();
+  EXPECT_EQ(store->head(), 49u);
+  expect_consistent(*store);
+}
+
+TEST_F(LogTest, DamageInTheMiddleIsRefusedByName) {
+  const fs::path log = crash(200);
+  const auto middle = fs::file_size(log) / 2;
+  flip_byte(log, middle);
+  expect_refused(Code::data_loss, "opening the store");
+  expect_refused(Code::data_loss, "Corruption");
+  flip_byte(log, middle);
+  const auto store = open();
+  EXPECT_EQ(store->head(), 200u) << "the refusals changed nothing";
+  expect_consistent(*store);
+}
+
+TEST_F(LogTest, ALostLogIsRefused) {
+  auto store = place_.open({});
+  RocksdbOptions options = place_.options();
+  store.reset();
+  options.events_buffer_bytes = std::size_t{128} << 10;
+  options.index_buffer_bytes = std::size_t{64} << 20;
+  store = *place_.try_open(options);
+  // Several logs are alive: the index and its buffer hold on to the older ones.
+  for (int index = 0; index < 600; ++index)
+    append(*store, "s-" + std::to_string(index % 300), {std::string(1'000, 'x')});
+  place_.disk().cut_power_after(1);
+  store.reset();
+  place_.disk().drop_unsynced();
+  const auto logs = files(".log");
+  ASSERT_GT(logs.size(), 1u);
+  fs::remove(logs.front());
+  expect_refused(Code::data_loss, "log number: " + std::to_string(std::stoi(logs.front().stem().string())));
+}
+
+class DamagedFileTest : public LogTest {
+ protected:
+  static constexpr std::uint64_t events = 3'000;
+  // Damages one block in the middle of the events' file.
+  void SetUp() override {
+    auto store = place_.open({});
+    for (std::uint64_t index = 0; index < events; index += 100) append(*store, "s-1", noise());
+    store.reset();
+    open();  // moves the log to files
+    fs::path largest;
+    for (const auto& path : files(".sst")) {
+      if (largest.empty() || fs::file_size(path) > fs::file_size(largest)) largest = path;
+    }
+    file_ = largest;
+    flip_byte(file_, fs::file_size(file_) / 2);
+  }
+  std::vector<std::string> noise() {
+    std::vector<std::string> data(100);
+    for (auto& text : data) {
+      for (int index = 0; index < 30; ++index) text += std::to_string(random_());
+    }
+    return data;
+  }
+  std::mt19937 random_{1};
+  fs::path file_;
+};
+
+TEST_F(DamagedFileTest, ReadingNamesTheFileAndThePositionAndTheRestCanBeRead) {
+  const auto store = open();
+  ASSERT_TRUE(store);
+  std::uint64_t next = 0;
+  const auto count = [&](const model::EventView& event) {
+    EXPECT_EQ(event.global_position, next++);
+    return true;
+  };
+  const auto all = store->read_all({}, count);
+  ASSERT_FALSE(all);
+  EXPECT_EQ(all.error().code, Code::data_loss);
+  EXPECT_THAT(all.error().message,
+              AllOf(HasSubstr("global position " + std::to_string(next)), HasSubstr(file_.filename().string())));
+  EXPECT_GT(next, 100u) << "what stands before it is shown";
+
+  const auto stream = store->read_stream({.stream = "s-1", .from = next}, [](const model::EventView&) { return true; });
+  ASSERT_FALSE(stream);
+  EXPECT_EQ(stream.error().code, Code::data_loss);
+  EXPECT_THAT(stream.error().message, HasSubstr("global position " + std::to_string(next)));
+
+  std::uint64_t after = next;
+  while (!store->read_all({.from = after, .limit = 1}, [](const auto&) { return true; })) ++after;
+  EXPECT_LT(after, next + 100) << "only one block is lost";
+  EXPECT_EQ(store->read_all({.from = after}, [](const auto&) { return true; }).value().shown, events - after);
+  EXPECT_EQ(read_stream(*store, {.stream = "s-1", .from = after}).size(), events - after);
+  append(*store, "s-1", {"x"});
+  EXPECT_EQ(store->head(), events + 1) << "and the store goes on";
+}
+
+}  // namespace
+}  // namespace thalo::store
