@@ -44,7 +44,7 @@ std::string folder_problem(const files::path& folder) {
 
 }  // namespace
 
-ArtifactCache::ArtifactCache(const files::path& folder, std::string fingerprint)
+ArtifactCache::ArtifactCache(const files::path& folder, std::string_view fingerprint)
     : fingerprint_(sha256_hex(fingerprint)) {
   if (folder.empty()) return;
   const std::string problem = folder_problem(folder);

@@ -20,7 +20,7 @@ class ArtifactCache {
 
   // An empty folder name: nothing is kept. A folder that cannot be used is a warning in the log, and nothing is kept.
   // `fingerprint` names the engine and everything that decides whether its compiled code fits.
-  ArtifactCache(const std::filesystem::path& folder, std::string fingerprint);
+  ArtifactCache(const std::filesystem::path& folder, std::string_view fingerprint);
 
   // The compiled code of the component with this digest; no value when there is none that can be trusted.
   std::optional<std::string> find(const std::string& digest) const;

@@ -155,6 +155,7 @@ TEST(Limits, healthy_guests_do_not_notice_trapping_endless_and_greedy_ones_besid
   }
   std::atomic<int> wrong = 0;
   std::vector<std::thread> healthy;
+  healthy.reserve(4);
   for (int t = 0; t < 4; ++t) {
     healthy.emplace_back([&wrong, t] {
       auto instance = instantiate(counter_v1(), with([](Limits& l) { l.time_per_call = std::chrono::hours(1); }));

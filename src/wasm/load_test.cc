@@ -6,7 +6,7 @@ namespace {
 
 using namespace testing;
 
-base::Error refusal(std::string_view bytes, EngineOptions options = {}) {
+base::Error refusal(std::string_view bytes, const EngineOptions& options = {}) {
   auto engine = make_wasmtime_engine(options).value();
   auto module = engine->load("shop", bytes);
   return module ? base::Error{} : module.error();

@@ -85,6 +85,7 @@ wasmtime_error_t* poll(HostCall& call) {
   const auto count = call.list_size(0);
   if (!count || !call.release_list(0)) return wrong_arguments(call);
   std::vector<RawValue> indices;
+  indices.reserve(*count);
   for (std::uint32_t i = 0; i < *count; ++i) indices.push_back(HostCall::u32_value(i));
   return call.answer(HostCall::list(indices));
 }
