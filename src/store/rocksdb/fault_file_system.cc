@@ -1,7 +1,10 @@
 #include "store/rocksdb/fault_file_system.h"
 
 #include <filesystem>
+#include <fstream>
 #include <utility>
+
+#include "env/files.h"
 
 namespace thalo::store {
 
@@ -115,6 +118,12 @@ void FaultFileSystem::drop_unsynced(std::mt19937* random) {
     std::filesystem::resize_file(
         path, written.synced + (random != nullptr && unsynced > 0 ? (*random)() % (unsynced + 1) : 0));
   }
+  for (; random != nullptr && !unsynced_renames_.empty(); unsynced_renames_.pop_back()) {
+    const auto& [path, replaced] = unsynced_renames_.back();
+    if ((*random)() % 2 == 0) break;
+    std::ofstream(path, std::ios::binary | std::ios::trunc) << replaced;
+  }
+  unsynced_renames_.clear();
   files_.clear();
   countdown_ = UINT64_MAX;
 }
@@ -150,6 +159,7 @@ void FaultFileSystem::synced(const std::string& path) {
 void FaultFileSystem::synced_folder() {
   const std::lock_guard lock(mutex_);
   for (auto& [path, written] : files_) written.in_folder = true;
+  unsynced_renames_.clear();
 }
 
 IOStatus FaultFileSystem::NewWritableFile(const std::string& path, const rocksdb::FileOptions& options,
@@ -197,14 +207,17 @@ IOStatus FaultFileSystem::RenameFile(const std::string& from, const std::string&
                                      IODebugContext* debug) {
   std::string no_switch;
   if (auto status = admit(from, no_switch, "renaming"); !status.ok()) return status;
+  auto replaced = env::read_file(to);
   auto status = FileSystemWrapper::RenameFile(from, to, options, debug);
+  if (!status.ok()) return status;
   const std::lock_guard lock(mutex_);
-  if (const auto found = files_.find(from); status.ok() && found != files_.end()) {
-    // A rename that was not synced may or may not be there after a power cut; here it is.
+  // Names reach the disk in order: if the new name is there after a power cut, so is every file that was made before.
+  for (auto& [path, written] : files_) written.in_folder = true;
+  if (const auto found = files_.find(from); found != files_.end()) {
     files_[to] = found->second;
-    files_[to].in_folder = true;
-    files_.erase(from);
+    files_.erase(found);
   }
+  if (replaced) unsynced_renames_.emplace_back(to, *std::move(replaced));
   return status;
 }
 

@@ -13,6 +13,8 @@
 #include <random>
 #include <set>
 #include <string>
+#include <utility>
+#include <vector>
 
 namespace thalo::store {
 
@@ -37,9 +39,9 @@ class FaultFileSystem final : public rocksdb::FileSystemWrapper {
   bool is_power_cut() const;
   // Syncs of files so far, failed ones too.
   std::uint64_t syncs() const;
-  // What a power cut leaves, once the database is closed: every file up to what was synced, plus, when `random` is
-  // given, a random part of what was not; files whose folder was not synced since they were made are gone. Power is
-  // back afterwards.
+  // What a power cut leaves, once the database is closed: every file up to what was synced; files whose folder was not
+  // synced since they were made are gone. When `random` is given, also a random part of what was not synced, and
+  // renames that were not synced may be undone. Power is back afterwards.
   void drop_unsynced(std::mt19937* random = nullptr);
 
   // --- rocksdb::FileSystem ---
@@ -82,6 +84,7 @@ class FaultFileSystem final : public rocksdb::FileSystemWrapper {
   mutable std::mutex mutex_;
   std::condition_variable changed_;
   std::map<std::string, Written> files_;
+  std::vector<std::pair<std::string, std::string>> unsynced_renames_;  // the new name and what it replaced
   std::string failing_append_;
   std::string failing_sync_;
   std::uint64_t countdown_ = UINT64_MAX;
