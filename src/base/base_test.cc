@@ -52,6 +52,14 @@ TEST(BoundedQueue, BoundsWhatItsItemsWeigh) {
   EXPECT_FALSE(queue.push(5, 1));
 }
 
+TEST(Utf8, IsToldApartFromOtherBytes) {
+  EXPECT_TRUE(is_utf8(""));
+  EXPECT_TRUE(is_utf8("a\xc3\xa9\xf0\x9f\x98\x80"));
+  EXPECT_FALSE(is_utf8("\xff"));
+  EXPECT_FALSE(is_utf8("\xc3"));
+  EXPECT_FALSE(is_utf8("\xed\xa0\x80"));
+}
+
 TEST(Json, AcceptsEveryKindOfValue) {
   for (const char* text :
        {"{}", "[]", "1", "-1.5e3", "\"x\"", "true", "null", " {\"a\" : [1,2,{\"b\":null}]} ", "\"\xc3\xa9\""}) {

@@ -13,6 +13,9 @@ namespace thalo::base {
 // GB/s.
 Result<> check_json(std::string_view text);
 
+// Whether `text` is valid UTF-8 (RFC 3629). Any thread.
+bool is_utf8(std::string_view text);
+
 // `text` as a JSON string with its quotes. Invalid UTF-8 becomes U+FFFD.
 std::string json_quote(std::string_view text);
 

@@ -1,9 +1,9 @@
 #include "wasm/guest_log.h"
 
-#include <simdjson.h>
-
 #include <algorithm>
 #include <utility>
+
+#include "base/json.h"
 
 namespace thalo::wasm {
 namespace {
@@ -21,7 +21,7 @@ std::string_view cut(std::string_view text, std::size_t size_bytes_max) {
 // The message stands unquoted in its line: line breaks and terminal controls in it must not look like lines of ours,
 // and what a guest prints need not even be text.
 std::string printable(std::string_view text) {
-  const bool utf8 = simdjson::validate_utf8(text.data(), text.size());
+  const bool utf8 = base::is_utf8(text);
   std::string out;
   out.reserve(text.size());
   for (std::size_t i = 0; i < text.size(); ++i) {

@@ -76,7 +76,7 @@ void GuestStore::arm(const Call& about) {
   state_.started = std::chrono::steady_clock::now();
   wasmtime_context_set_epoch_deadline(context_, epochs(state_.limits.time_per_call));
   const std::uint64_t fuel = state_.limits.fuel_per_call;
-  const ErrorHandle never(
+  const ErrorHandle cannot_fail(
       wasmtime_context_set_fuel(context_, fuel == 0 ? std::numeric_limits<std::uint64_t>::max() : fuel));
 }
 
@@ -84,7 +84,7 @@ base::Result<> GuestStore::finish(ErrorHandle error, const Call& about) {
   state_.end_call();
   if (error == nullptr) return {};
   std::uint64_t fuel_left = 0;
-  const ErrorHandle never(wasmtime_context_get_fuel(context_, &fuel_left));
+  const ErrorHandle cannot_fail(wasmtime_context_get_fuel(context_, &fuel_left));
   return lose(describe_failure(*error, state_, fuel_left, name_of(about)));
 }
 

@@ -1,6 +1,6 @@
 #include "wasm/wasmtime_instance.h"
 
-#include <simdjson.h>
+#include "base/json.h"
 
 namespace thalo::wasm {
 namespace {
@@ -17,7 +17,7 @@ constexpr std::uint32_t generation_mask = (1u << (32 - slot_bits)) - 1;
 constexpr std::size_t events_kept_max = 4096;
 
 base::Result<> check_utf8(std::string_view what, std::string_view text) {
-  if (simdjson::validate_utf8(text.data(), text.size())) return {};
+  if (base::is_utf8(text)) return {};
   return fail(Code::invalid_argument, std::string(what) + " is not valid UTF-8");
 }
 
