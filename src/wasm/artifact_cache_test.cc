@@ -45,7 +45,7 @@ class Cache : public ::testing::Test {
   const files::path folder = root / "deep" / "cache";
 };
 
-TEST_F(Cache, an_entry_is_kept_for_us_alone_and_used_again) {
+TEST_F(Cache, AnEntryIsKeptForUsAloneAndUsedAgain) {
   ASSERT_TRUE(works());
   ASSERT_EQ(entries().size(), 1U);
   EXPECT_EQ(files::status(folder).permissions() & files::perms::all, files::perms::owner_all);
@@ -54,7 +54,7 @@ TEST_F(Cache, an_entry_is_kept_for_us_alone_and_used_again) {
   EXPECT_EQ(files::last_write_time(entries()[0]), written);
 }
 
-TEST_F(Cache, a_damaged_entry_is_compiled_again_and_replaced) {
+TEST_F(Cache, ADamagedEntryIsCompiledAgainAndReplaced) {
   ASSERT_TRUE(works());
   const auto path = entries()[0];
   const std::string whole = env::read_file(path).value();
@@ -71,7 +71,7 @@ TEST_F(Cache, a_damaged_entry_is_compiled_again_and_replaced) {
   }
 }
 
-TEST_F(Cache, an_entry_of_another_component_or_another_engine_is_not_used) {
+TEST_F(Cache, AnEntryOfAnotherComponentOrAnotherEngineIsNotUsed) {
   const ArtifactCache ours(folder, "engine 1");
   const std::string digest = sha256_hex("a component");
   ours.keep(digest, "code");
@@ -84,7 +84,7 @@ TEST_F(Cache, an_entry_of_another_component_or_another_engine_is_not_used) {
   EXPECT_EQ(ours.find(other), std::nullopt);
 }
 
-TEST_F(Cache, compiled_code_that_wasmtime_refuses_is_compiled_again) {
+TEST_F(Cache, CompiledCodeThatWasmtimeRefusesIsCompiledAgain) {
   ASSERT_TRUE(works());
   const std::string whole = env::read_file(entries()[0]).value();
   // A well-formed entry, as another build of the engine could have left it.
@@ -94,7 +94,7 @@ TEST_F(Cache, compiled_code_that_wasmtime_refuses_is_compiled_again) {
   EXPECT_EQ(env::read_file(entries()[0]).value(), whole);
 }
 
-TEST_F(Cache, a_folder_that_others_may_write_to_is_not_trusted) {
+TEST_F(Cache, AFolderThatOthersMayWriteToIsNotTrusted) {
   files::create_directories(folder);
   ASSERT_EQ(::chmod(folder.c_str(), 0777), 0);
   ::testing::internal::CaptureStderr();
@@ -103,7 +103,7 @@ TEST_F(Cache, a_folder_that_others_may_write_to_is_not_trusted) {
   EXPECT_TRUE(entries().empty());
 }
 
-TEST_F(Cache, a_folder_that_cannot_be_made_is_a_warning) {
+TEST_F(Cache, AFolderThatCannotBeMadeIsAWarning) {
   overwrite(root / "file", "");
   ::testing::internal::CaptureStderr();
   auto engine = make_wasmtime_engine({.cache_folder = root / "file" / "cache"}).value();
@@ -111,14 +111,14 @@ TEST_F(Cache, a_folder_that_cannot_be_made_is_a_warning) {
   EXPECT_THAT(::testing::internal::GetCapturedStderr(), AllOf(HasSubstr("WARN"), HasSubstr("file")));
 }
 
-TEST_F(Cache, the_oldest_entries_go) {
+TEST_F(Cache, TheOldestEntriesGo) {
   const ArtifactCache cache(folder, "engine");
   for (std::size_t i = 0; i < ArtifactCache::entries_max + 10; ++i) cache.keep(sha256_hex(std::to_string(i)), "code");
   EXPECT_EQ(entries().size(), ArtifactCache::entries_max);
   EXPECT_EQ(cache.find(sha256_hex(std::to_string(ArtifactCache::entries_max + 9))), "code");
 }
 
-TEST(Digest, is_sha256) {
+TEST(Digest, IsSha256) {
   EXPECT_EQ(sha256_hex("abc"), "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
 }
 

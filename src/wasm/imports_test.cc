@@ -21,7 +21,7 @@ std::size_t count(std::string_view text, std::string_view part) {
   return number;
 }
 
-TEST(Log, a_line_arrives_with_level_stream_and_module) {
+TEST(Log, ALineArrivesWithLevelStreamAndModule) {
   auto instance = instantiate(counter_v1());
   Counter counter(*instance, "mia");
   const auto text = log_of([&] { counter.events("log", R"({"hello":1})"); });
@@ -29,14 +29,14 @@ TEST(Log, a_line_arrives_with_level_stream_and_module) {
                           HasSubstr(R"(module="counter")")));
 }
 
-TEST(Log, a_tracing_event_of_world_0_8_arrives_at_its_level) {
+TEST(Log, ATracingEventOfWorld08ArrivesAtItsLevel) {
   auto instance = instantiate(counter_v0_8());
   Counter counter(*instance, "mia");
   const auto text = log_of([&] { counter.events("log", R"({"metadata":{"level":"ERROR"},"message":"oh"})"); });
   EXPECT_THAT(text, AllOf(HasSubstr("ERROR {\"metadata\""), HasSubstr(R"(stream="counter-mia")")));
 }
 
-TEST(Log, a_message_cannot_forge_lines_nor_be_long) {
+TEST(Log, AMessageCannotForgeLinesNorBeLong) {
   auto instance = instantiate(counter_v1());
   Counter counter(*instance);
   const auto forged = log_of([&] { counter.events("log", "a\nINFO b\x1b[2J"); });
@@ -49,7 +49,7 @@ TEST(Log, a_message_cannot_forge_lines_nor_be_long) {
   EXPECT_THAT(cut, HasSubstr("cut_from_bytes=1000000"));
 }
 
-TEST(Log, a_guest_that_floods_the_log_loses_lines) {
+TEST(Log, AGuestThatFloodsTheLogLosesLines) {
   const auto module = load(guests::counter(), "flooder");  // a module of its own: its lines are counted together
   auto instance = instantiate(*module);
   Counter counter(*instance);
@@ -68,7 +68,7 @@ std::string importing(const std::string& imports, const std::string& lowered, co
                                  {"import", code}}});
 }
 
-TEST(Imports, an_unknown_one_loads_and_traps_by_name_only_when_it_is_called) {
+TEST(Imports, AnUnknownOneLoadsAndTrapsByNameOnlyWhenItIsCalled) {
   const auto module = load(importing(
       R"((import "acme:bank/rates@3.1.0" (instance $rates (export "now" (func (result u32))))))",
       R"((alias export $rates "now" (func $rates-now)) (core func $rates-now (canon lower (func $rates-now))))",
@@ -83,7 +83,7 @@ TEST(Imports, an_unknown_one_loads_and_traps_by_name_only_when_it_is_called) {
   EXPECT_TRUE(instance->broken());
 }
 
-TEST(Imports, a_plain_function_and_an_unknown_version_of_wasi_trap_by_name_too) {
+TEST(Imports, APlainFunctionAndAnUnknownVersionOfWasiTrapByNameToo) {
   const auto plain = load(importing(
       R"((import "roll" (func $roll (result u32))))", R"((core func $roll (canon lower (func $roll))))",
       R"((export "roll" (func $roll)))", R"((import "host" "roll" (func $roll (result i32))))", "(drop (call $roll))"));
@@ -98,7 +98,7 @@ TEST(Imports, a_plain_function_and_an_unknown_version_of_wasi_trap_by_name_too) 
   EXPECT_THAT(Counter(*second).error("import").message, HasSubstr("wasi:random/random@0.9.0#get-random-u64"));
 }
 
-TEST(Imports, one_that_no_function_can_satisfy_is_refused_at_load) {
+TEST(Imports, OneThatNoFunctionCanSatisfyIsRefusedAtLoad) {
   for (const char* import :
        {R"((import "plugin" (component $plugin)))", R"((import "plugin" (core module $plugin)))"}) {
     auto module = engine().load("shop", guests::make({.parts = {{"imports", import}}}));
@@ -127,7 +127,7 @@ std::string random_guest() {
       R"((export "r" (func $r)))", R"((import "host" "r" (func $r (result i64))))", "(call $r)");
 }
 
-TEST(Wasi, random_numbers_depend_on_stream_and_version_only) {
+TEST(Wasi, RandomNumbersDependOnStreamAndVersionOnly) {
   const auto module = load(random_guest());
   const auto draw = [&module](std::string_view id, std::uint64_t version) {
     auto instance = instantiate(*module);
@@ -139,7 +139,7 @@ TEST(Wasi, random_numbers_depend_on_stream_and_version_only) {
   EXPECT_NE(draw("a", 1), draw("b", 1));
 }
 
-TEST(Wasi, the_clocks_show_the_commands_time) {
+TEST(Wasi, TheClocksShowTheCommandsTime) {
   const auto module = load(number_from(
       R"((import "wasi:clocks/monotonic-clock@0.2.0" (instance $clock (export "now" (func (result u64))))))",
       R"((alias export $clock "now" (func $now)) (core func $now (canon lower (func $now))))",
@@ -151,7 +151,7 @@ TEST(Wasi, the_clocks_show_the_commands_time) {
   EXPECT_EQ(std::get<0>(instance->handle(entity, at, 0).value()).at(0).data, "1700000000000001000");
 }
 
-TEST(Wasi, the_wall_clock_shows_the_commands_time) {
+TEST(Wasi, TheWallClockShowsTheCommandsTime) {
   const auto module = load(number_from(
       R"((import "wasi:clocks/wall-clock@0.2.6" (instance $clock
            (type $t (record (field "seconds" u64) (field "nanoseconds" u32))) (export "datetime" (type $datetime (eq $t)))
@@ -219,7 +219,7 @@ constexpr const char* stdout_core = R"(
   (import "host" "exit" (func $exit (param i32)))
 )";
 
-TEST(Wasi, what_a_guest_prints_is_logged_line_by_line) {
+TEST(Wasi, WhatAGuestPrintsIsLoggedLineByLine) {
   const auto module = load(importing(stdout_imports, stdout_lowered, stdout_host, stdout_core, R"(
     (local.set $start (call $get))
     (call $write (local.get $start) (local.get $data) (local.get $data-size) (i32.const 0x8000))
@@ -234,7 +234,7 @@ TEST(Wasi, what_a_guest_prints_is_logged_line_by_line) {
   EXPECT_THAT(text, AllOf(HasSubstr("INFO one stream=\"counter-mia\""), HasSubstr("INFO two"), HasSubstr("INFO rest")));
 }
 
-TEST(Wasi, what_a_guest_prints_need_not_be_text) {
+TEST(Wasi, WhatAGuestPrintsNeedNotBeText) {
   const auto module = load(importing(stdout_imports, stdout_lowered, stdout_host, stdout_core, R"(
     (i32.store (i32.const 0x8100) (i32.const 0x41ff4180))
     (call $write (call $get) (i32.const 0x8100) (i32.const 4) (i32.const 0x8000)))"));
@@ -243,7 +243,7 @@ TEST(Wasi, what_a_guest_prints_need_not_be_text) {
   EXPECT_THAT(log_of([&] { counter.events("import"); }), HasSubstr("INFO ?A?A "));
 }
 
-TEST(Wasi, environment_and_files_are_empty) {
+TEST(Wasi, EnvironmentAndFilesAreEmpty) {
   const auto module = load(importing(stdout_imports, stdout_lowered, stdout_host, stdout_core, R"(
     (call $env (i32.const 0x8000))
     (call $dirs (i32.const 0x8010))
@@ -253,7 +253,7 @@ TEST(Wasi, environment_and_files_are_empty) {
   EXPECT_TRUE(counter.events("import").empty());
 }
 
-TEST(Wasi, exit_is_a_named_trap) {
+TEST(Wasi, ExitIsANamedTrap) {
   const auto module =
       load(importing(stdout_imports, stdout_lowered, stdout_host, stdout_core, "(call $exit (i32.const 0))"));
   auto instance = instantiate(*module);
@@ -262,7 +262,7 @@ TEST(Wasi, exit_is_a_named_trap) {
   EXPECT_THAT(error.message, HasSubstr("called exit"));
 }
 
-TEST(Wasi, a_guest_that_hoards_streams_ends_only_itself) {
+TEST(Wasi, AGuestThatHoardsStreamsEndsOnlyItself) {
   const auto module = load(importing(stdout_imports, stdout_lowered, stdout_host, stdout_core,
                                      "(loop $more (drop (call $get)) (br $more))"));
   auto instance = instantiate(*module);

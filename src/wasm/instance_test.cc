@@ -15,7 +15,7 @@ class BothWorlds : public ::testing::TestWithParam<World> {
 INSTANTIATE_TEST_SUITE_P(Worlds, BothWorlds, ::testing::Values(World::v1, World::v0_8),
                          [](const auto& world) { return world.param == World::v1 ? "v1" : "v0_8"; });
 
-TEST_P(BothWorlds, a_command_becomes_events_and_events_become_state) {
+TEST_P(BothWorlds, ACommandBecomesEventsAndEventsBecomeState) {
   Counter counter(*instance);
   const auto events = counter.events("increment", R"({"amount":10})");
   ASSERT_EQ(events.size(), 1U);
@@ -28,7 +28,7 @@ TEST_P(BothWorlds, a_command_becomes_events_and_events_become_state) {
   EXPECT_TRUE(counter.apply({}));
 }
 
-TEST_P(BothWorlds, entities_of_one_instance_have_their_own_states) {
+TEST_P(BothWorlds, EntitiesOfOneInstanceHaveTheirOwnStates) {
   Counter first(*instance, "first");
   Counter second(*instance, "second");
   EXPECT_EQ(instance->entities(), 2U);
@@ -41,7 +41,7 @@ TEST_P(BothWorlds, entities_of_one_instance_have_their_own_states) {
   EXPECT_EQ(second.count(), "20");
 }
 
-TEST_P(BothWorlds, a_handle_of_a_dropped_entity_reaches_no_other_one) {
+TEST_P(BothWorlds, AHandleOfADroppedEntityReachesNoOtherOne) {
   Counter gone(*instance, "gone");
   instance->drop(gone.entity());
   Counter next(*instance, "next");
@@ -52,9 +52,9 @@ TEST_P(BothWorlds, a_handle_of_a_dropped_entity_reaches_no_other_one) {
   EXPECT_FALSE(instance->broken());
 }
 
-TEST_P(BothWorlds, no_event_at_all_is_an_answer) { EXPECT_TRUE(Counter(*instance).events("nothing").empty()); }
+TEST_P(BothWorlds, NoEventAtAllIsAnAnswer) { EXPECT_TRUE(Counter(*instance).events("nothing").empty()); }
 
-TEST_P(BothWorlds, a_rejection_is_an_answer_with_the_error_as_json) {
+TEST_P(BothWorlds, ARejectionIsAnAnswerWithTheErrorAsJson) {
   Counter counter(*instance);
   auto outcome = counter.handle("reject", R"({"limit":5})");
   ASSERT_TRUE(outcome);
@@ -65,7 +65,7 @@ TEST_P(BothWorlds, a_rejection_is_an_answer_with_the_error_as_json) {
   EXPECT_FALSE(instance->broken());
 }
 
-TEST_P(BothWorlds, the_guests_own_errors_keep_the_instance_alive) {
+TEST_P(BothWorlds, TheGuestsOwnErrorsKeepTheInstanceAlive) {
   Counter counter(*instance);
   const auto unknown = counter.error("fly");
   EXPECT_EQ(unknown.code, Code::invalid_argument);
@@ -81,7 +81,7 @@ TEST_P(BothWorlds, the_guests_own_errors_keep_the_instance_alive) {
   EXPECT_EQ(counter.count(), "0");
 }
 
-TEST_P(BothWorlds, an_event_the_guest_cannot_read_is_named_with_its_position) {
+TEST_P(BothWorlds, AnEventTheGuestCannotReadIsNamedWithItsPosition) {
   Counter counter(*instance);
   ASSERT_TRUE(counter.increment(1));
   const auto applied = counter.apply({{"Incremented", "1"}, {"Poison", "{}"}, {"Incremented", "1"}});
@@ -93,7 +93,7 @@ TEST_P(BothWorlds, an_event_the_guest_cannot_read_is_named_with_its_position) {
   EXPECT_FALSE(instance->broken());
 }
 
-TEST_P(BothWorlds, an_answer_that_breaks_the_contract_loses_the_instance) {
+TEST_P(BothWorlds, AnAnswerThatBreaksTheContractLosesTheInstance) {
   const std::pair<const char*, const char*> breakers[] = {
       {"bad-json", "not JSON"},
       {"bad-utf8", "utf-8"},
@@ -111,7 +111,7 @@ TEST_P(BothWorlds, an_answer_that_breaks_the_contract_loses_the_instance) {
   }
 }
 
-TEST_P(BothWorlds, a_trap_is_named_and_a_lost_instance_answers_at_once) {
+TEST_P(BothWorlds, ATrapIsNamedAndALostInstanceAnswersAtOnce) {
   Counter counter(*instance);
   const auto error = counter.error("trap");
   EXPECT_EQ(error.code, Code::failed_precondition);
@@ -127,7 +127,7 @@ TEST_P(BothWorlds, a_trap_is_named_and_a_lost_instance_answers_at_once) {
   instance->drop(counter.entity());
 }
 
-TEST_P(BothWorlds, a_trap_in_apply_is_named) {
+TEST_P(BothWorlds, ATrapInApplyIsNamed) {
   Counter counter(*instance);
   const auto applied = counter.apply({{"Trap", "{}"}});
   ASSERT_FALSE(applied);
@@ -135,19 +135,19 @@ TEST_P(BothWorlds, a_trap_in_apply_is_named) {
   EXPECT_TRUE(instance->broken());
 }
 
-TEST_P(BothWorlds, endless_recursion_is_a_named_trap) {
+TEST_P(BothWorlds, EndlessRecursionIsANamedTrap) {
   Counter counter(*instance);
   EXPECT_THAT(counter.error("recurse").message, AllOf(HasSubstr("call stack exhausted"), HasSubstr("recurse")));
   EXPECT_TRUE(instance->broken());
 }
 
-TEST_P(BothWorlds, a_read_outside_the_memory_is_a_named_trap) {
+TEST_P(BothWorlds, AReadOutsideTheMemoryIsANamedTrap) {
   Counter counter(*instance);
   EXPECT_THAT(counter.error("stray").message, HasSubstr("out of bounds memory access"));
   EXPECT_TRUE(instance->broken());
 }
 
-TEST_P(BothWorlds, bytes_that_are_no_utf8_are_refused_before_the_guest_sees_them) {
+TEST_P(BothWorlds, BytesThatAreNoUtf8AreRefusedBeforeTheGuestSeesThem) {
   Counter counter(*instance);
   EXPECT_EQ(counter.error("\xff").code, Code::invalid_argument);
   EXPECT_EQ(counter.error("report", "\"\xc3\"").code, Code::invalid_argument);
@@ -156,7 +156,7 @@ TEST_P(BothWorlds, bytes_that_are_no_utf8_are_refused_before_the_guest_sees_them
   EXPECT_EQ(counter.count(), "0");
 }
 
-TEST(Context, a_command_arrives_with_its_context) {
+TEST(Context, ACommandArrivesWithItsContext) {
   auto instance = instantiate(counter_v1());
   const auto entity = instance->create(stream()).value();
   model::Command command{stream(), "context", "{}", "c-1", "corr", "caus", R"({"user":"mia"})"};
@@ -166,7 +166,7 @@ TEST(Context, a_command_arrives_with_its_context) {
   EXPECT_EQ(std::get<0>(*outcome).at(0).data, R"(["c-1","corr","caus",1700000000123,42,{"user":"mia"}])");
 }
 
-TEST(Snapshots, a_restored_entity_continues_where_the_other_was) {
+TEST(Snapshots, ARestoredEntityContinuesWhereTheOtherWas) {
   auto instance = instantiate(counter_v1());
   Counter counter(*instance);
   ASSERT_TRUE(counter.increment(7));
@@ -180,7 +180,7 @@ TEST(Snapshots, a_restored_entity_continues_where_the_other_was) {
   EXPECT_EQ(restored.count(), "8");
 }
 
-TEST(Snapshots, one_that_cannot_be_read_is_refused_with_the_guests_reason) {
+TEST(Snapshots, OneThatCannotBeReadIsRefusedWithTheGuestsReason) {
   auto instance = instantiate(counter_v1());
   Counter counter(*instance);
   const auto restored = instance->restore(counter.entity(), "none");
@@ -191,7 +191,7 @@ TEST(Snapshots, one_that_cannot_be_read_is_refused_with_the_guests_reason) {
   EXPECT_FALSE(instance->broken());
 }
 
-TEST(Snapshots, a_module_without_them_says_unimplemented) {
+TEST(Snapshots, AModuleWithoutThemSaysUnimplemented) {
   auto old = instantiate(counter_v0_8());
   Counter counter(*old);
   EXPECT_EQ(old->snapshot(counter.entity()).error().code, Code::unimplemented);

@@ -24,7 +24,7 @@ base::Error failure(const Limits& limits, const char* name, std::string payload 
   return error;
 }
 
-TEST(Limits, an_endless_guest_is_stopped_by_time) {
+TEST(Limits, AnEndlessGuestIsStoppedByTime) {
   const auto error = failure(with([](Limits& l) {
                                l.time_per_call = milliseconds(50);
                                l.fuel_per_call = 0;
@@ -34,7 +34,7 @@ TEST(Limits, an_endless_guest_is_stopped_by_time) {
   EXPECT_THAT(error.message, AllOf(HasSubstr("more than 50 ms"), HasSubstr("--time-limit-ms")));
 }
 
-TEST(Limits, an_endless_guest_is_stopped_by_fuel) {
+TEST(Limits, AnEndlessGuestIsStoppedByFuel) {
   const auto error = failure(with([](Limits& l) {
                                l.time_per_call = std::chrono::hours(1);
                                l.fuel_per_call = 10'000;
@@ -44,27 +44,27 @@ TEST(Limits, an_endless_guest_is_stopped_by_fuel) {
   EXPECT_THAT(error.message, AllOf(HasSubstr("more than 10000 units of fuel"), HasSubstr("--fuel-limit")));
 }
 
-TEST(Limits, fuel_and_time_are_for_each_call_anew) {
+TEST(Limits, FuelAndTimeAreForEachCallAnew) {
   auto instance = instantiate(counter_v1(), with([](Limits& l) { l.fuel_per_call = 2'000; }));
   Counter counter(*instance);
   for (int i = 0; i < 100; ++i) ASSERT_TRUE(counter.increment(1));
   EXPECT_EQ(counter.count(), "100");
 }
 
-TEST(Limits, a_guest_that_wants_more_memory_is_refused_with_the_limit) {
+TEST(Limits, AGuestThatWantsMoreMemoryIsRefusedWithTheLimit) {
   const auto error = failure(with([](Limits& l) { l.memory_per_instance_bytes = 8u << 20; }), "grow");
   EXPECT_EQ(error.code, Code::resource_exhausted);
   EXPECT_THAT(error.message, AllOf(HasSubstr("more than 8388608 bytes"), HasSubstr("--memory-limit")));
 }
 
-TEST(Limits, a_module_that_needs_more_memory_to_start_is_refused) {
+TEST(Limits, AModuleThatNeedsMoreMemoryToStartIsRefused) {
   const auto instance = counter_v1().instantiate(with([](Limits& l) { l.memory_per_instance_bytes = 1u << 20; }));
   ASSERT_FALSE(instance);
   EXPECT_EQ(instance.error().code, Code::resource_exhausted);
   EXPECT_THAT(instance.error().message, HasSubstr("--memory-limit"));
 }
 
-TEST(Limits, memory_is_counted_and_a_grown_instance_is_worn_out) {
+TEST(Limits, MemoryIsCountedAndAGrownInstanceIsWornOut) {
   auto instance = instantiate(counter_v1(), with([](Limits& l) { l.memory_retire_bytes = 6u << 20; }));
   EXPECT_EQ(instance->memory_bytes(), 64U * 65536) << "the guest's own 64 pages";
   Counter counter(*instance);
@@ -76,7 +76,7 @@ TEST(Limits, memory_is_counted_and_a_grown_instance_is_worn_out) {
   EXPECT_EQ(counter.count(), "0") << "what is in it still works";
 }
 
-TEST(Limits, too_many_events_are_refused_with_number_and_limit) {
+TEST(Limits, TooManyEventsAreRefusedWithNumberAndLimit) {
   const Limits limits = with([](Limits& l) { l.events_per_command = 10; });
   auto instance = instantiate(counter_v1(), limits);
   EXPECT_EQ(Counter(*instance).events("many", "10").size(), 10U);
@@ -85,7 +85,7 @@ TEST(Limits, too_many_events_are_refused_with_number_and_limit) {
   EXPECT_THAT(error.message, AllOf(HasSubstr("11 events"), HasSubstr("at most 10"), HasSubstr("--events-limit")));
 }
 
-TEST(Limits, too_large_an_event_is_refused_with_size_and_limit) {
+TEST(Limits, TooLargeAnEventIsRefusedWithSizeAndLimit) {
   const Limits limits = with([](Limits& l) { l.event_size_bytes = 1000; });
   auto instance = instantiate(counter_v1(), limits);
   EXPECT_EQ(Counter(*instance).events("huge", "989").at(0).data.size(), 989U);
@@ -95,13 +95,13 @@ TEST(Limits, too_large_an_event_is_refused_with_size_and_limit) {
               AllOf(HasSubstr("1001 bytes"), HasSubstr("at most 1000"), HasSubstr("--event-size-limit")));
 }
 
-TEST(Limits, an_answer_that_multiplies_one_text_is_not_copied_into_the_host_without_end) {
+TEST(Limits, AnAnswerThatMultipliesOneTextIsNotCopiedIntoTheHostWithoutEnd) {
   const auto error = failure({}, "amplify", "1000000");
   EXPECT_EQ(error.code, Code::resource_exhausted);
   EXPECT_THAT(error.message, HasSubstr("to the host at once"));
 }
 
-TEST(Limits, an_instance_takes_as_many_entities_as_it_may) {
+TEST(Limits, AnInstanceTakesAsManyEntitiesAsItMay) {
   auto instance = instantiate(counter_v1(), with([](Limits& l) { l.entities_per_instance = 3; }));
   const auto first = instance->create(stream("1"));
   ASSERT_TRUE(first && instance->create(stream("2")) && instance->create(stream("3")));
@@ -110,7 +110,7 @@ TEST(Limits, an_instance_takes_as_many_entities_as_it_may) {
   EXPECT_TRUE(instance->create(stream("4")));
 }
 
-TEST(Limits, an_instance_wears_out_long_before_wasmtimes_handles_do) {
+TEST(Limits, AnInstanceWearsOutLongBeforeWasmtimesHandlesDo) {
   auto instance = instantiate(counter_v1());
   int created = 0;
   while (!instance->worn_out() && created < 1'000'000) {
@@ -123,7 +123,7 @@ TEST(Limits, an_instance_wears_out_long_before_wasmtimes_handles_do) {
   EXPECT_EQ(instance->create(stream()).error().code, Code::resource_exhausted);
 }
 
-TEST(Limits, a_destructor_is_under_the_limits_too) {
+TEST(Limits, ADestructorIsUnderTheLimitsToo) {
   for (const char* body : {"unreachable", "(loop $x (br $x))"}) {
     const auto module = load(guests::make({.parts = {{"destructor", body}}}));
     auto instance = instantiate(*module, with([](Limits& l) { l.fuel_per_call = 100'000; }));
@@ -144,7 +144,7 @@ void misbehave(const char* name, const Limits& limits, const std::atomic<bool>& 
   }
 }
 
-TEST(Limits, healthy_guests_do_not_notice_trapping_endless_and_greedy_ones_beside_them) {
+TEST(Limits, HealthyGuestsDoNotNoticeTrappingEndlessAndGreedyOnesBesideThem) {
   const Limits limits = with([](Limits& l) { l.time_per_call = milliseconds(20); });
   std::atomic<bool> stop = false;
   std::atomic<int> failures = 0;

@@ -12,7 +12,7 @@ base::Error refusal(std::string_view bytes, const EngineOptions& options = {}) {
   return module ? base::Error{} : module.error();
 }
 
-TEST(Load, both_worlds_are_told_apart_by_their_exports) {
+TEST(Load, BothWorldsAreToldApartByTheirExports) {
   EXPECT_EQ(counter_v1().world(), World::v1);
   EXPECT_EQ(counter_v0_8().world(), World::v0_8);
   EXPECT_EQ(counter_v1().snapshot_format(), "counter/1");
@@ -22,7 +22,7 @@ TEST(Load, both_worlds_are_told_apart_by_their_exports) {
   EXPECT_EQ(counter_v1().size_bytes(), guests::counter().size());
 }
 
-TEST(Load, any_minor_version_of_world_1_is_accepted_and_no_other_major_one) {
+TEST(Load, AnyMinorVersionOfWorld1IsAcceptedAndNoOtherMajorOne) {
   std::string later = guests::counter();
   const auto at = later.find("thalo:aggregate/aggregate@1.0.0");
   ASSERT_NE(at, std::string::npos);
@@ -32,7 +32,7 @@ TEST(Load, any_minor_version_of_world_1_is_accepted_and_no_other_major_one) {
   EXPECT_THAT(refusal(later).message, AllOf(HasSubstr("neither"), HasSubstr("thalo:aggregate/aggregate@2.0.0")));
 }
 
-TEST(Load, what_is_no_component_is_refused_with_what_it_is) {
+TEST(Load, WhatIsNoComponentIsRefusedWithWhatItIs) {
   EXPECT_EQ(refusal("").code, Code::invalid_argument);
   EXPECT_THAT(refusal("").message, AllOf(HasSubstr("module 'shop'"), HasSubstr("empty")));
   EXPECT_THAT(refusal("#!/bin/sh\necho hello").message, HasSubstr("not WebAssembly"));
@@ -41,7 +41,7 @@ TEST(Load, what_is_no_component_is_refused_with_what_it_is) {
               AllOf(HasSubstr("core WebAssembly module"), HasSubstr("thalo build")));
 }
 
-TEST(Load, a_component_damaged_anywhere_is_refused_and_never_crashes) {
+TEST(Load, AComponentDamagedAnywhereIsRefusedAndNeverCrashes) {
   const std::string whole = guests::counter();
   for (std::size_t size = 8; size < whole.size(); size += 97) {
     EXPECT_EQ(refusal(whole.substr(0, size)).code, Code::invalid_argument) << size;
@@ -54,13 +54,13 @@ TEST(Load, a_component_damaged_anywhere_is_refused_and_never_crashes) {
   }
 }
 
-TEST(Load, too_large_a_component_is_refused_with_its_size_and_the_limit) {
+TEST(Load, TooLargeAComponentIsRefusedWithItsSizeAndTheLimit) {
   const auto error = refusal(guests::counter(), {.cache_folder = {}, .component_size_bytes_max = 1000});
   EXPECT_EQ(error.code, Code::invalid_argument);
   EXPECT_THAT(error.message, AllOf(HasSubstr("at most 1000"), HasSubstr(std::to_string(guests::counter().size()))));
 }
 
-TEST(Load, another_world_is_refused_with_what_is_missing_and_what_is_there) {
+TEST(Load, AnotherWorldIsRefusedWithWhatIsMissingAndWhatIsThere) {
   const auto component = guests::assemble(R"((component
     (core module $m (func (export "run") (result i32) (i32.const 0)))
     (core instance $i (instantiate $m))
@@ -85,20 +85,20 @@ std::string with_format(const std::string& interface, const std::string& result)
                           R"(" (instance $x))))");
 }
 
-TEST(Load, a_missing_function_is_named) {
+TEST(Load, AMissingFunctionIsNamed) {
   EXPECT_THAT(refusal(with_format("thalo:aggregate/aggregate@1.0.0", "(option string)")).message,
               AllOf(HasSubstr("no function '[constructor]entity'"), HasSubstr("wit/")));
   EXPECT_THAT(refusal(with_format("aggregate", "(option string)")).message,
               HasSubstr("no function '[constructor]entity'"));
 }
 
-TEST(Load, a_function_of_another_type_is_named_with_both_types) {
+TEST(Load, AFunctionOfAnotherTypeIsNamedWithBothTypes) {
   EXPECT_THAT(refusal(with_format("thalo:aggregate/aggregate@1.0.0", "(tuple u32 (list string))")).message,
               AllOf(HasSubstr("#snapshot-format'"), HasSubstr("func() -> tuple<u32, list<string>>"),
                     HasSubstr("func() -> option<string>")));
 }
 
-TEST(Load, a_module_that_traps_or_never_ends_at_its_start_is_refused_with_the_reason) {
+TEST(Load, AModuleThatTrapsOrNeverEndsAtItsStartIsRefusedWithTheReason) {
   EXPECT_THAT(refusal(guests::make({.parts = {{"format", "unreachable"}}})).message,
               AllOf(HasSubstr("fails when it is started"), HasSubstr("unreachable"), HasSubstr("snapshot-format")));
   EXPECT_THAT(refusal(guests::make({.parts = {{"format", "(loop $x (br $x))"}}})).message, HasSubstr("limit --"));
