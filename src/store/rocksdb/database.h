@@ -49,6 +49,8 @@ class Database {
 
  private:
   Database() = default;
+  rocksdb::Status open(const StoreFolder& folder, const rocksdb::DBOptions& database_options,
+                       const RocksdbOptions& options);
   base::Result<> read_or_write_meta(StoreFolder& folder, const RocksdbOptions& options);
   struct EventsFile {
     std::string name;

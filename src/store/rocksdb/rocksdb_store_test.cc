@@ -21,6 +21,7 @@ using testing::HasSubstr;
 
 class RocksdbStoreTest : public testing::Test {
  protected:
+  explicit RocksdbStoreTest(std::uint32_t stretch_events = 10) : place_(stretch_events) {}
   // Opens without the faulty disk.
   base::Result<std::unique_ptr<Store>> try_open() { return open_rocksdb_store(place_.options()); }
   std::unique_ptr<Store> open() {
@@ -49,7 +50,7 @@ class RocksdbStoreTest : public testing::Test {
     return found;
   }
 
-  RocksdbPlace place_{10};
+  RocksdbPlace place_;
 };
 
 TEST_F(RocksdbStoreTest, AMissingFolderIsMadeOnlyWhenAsked) {
@@ -228,6 +229,7 @@ TEST_F(RocksdbStoreTest, ALongStreamInOneStretchIsCutIntoChunks) {
 
 class LogTest : public RocksdbStoreTest {
  protected:
+  using RocksdbStoreTest::RocksdbStoreTest;
   // Fills a store and leaves it as a crash would: with everything in its log. Returns the log.
   fs::path crash(int commands) {
     auto store = place_.open({});
@@ -271,6 +273,76 @@ TEST_F(LogTest, DamageInTheMiddleIsRefusedByName) {
   const auto store = open();
   EXPECT_EQ(store->head(), 200u) << "the refusals changed nothing";
   expect_consistent(*store);
+}
+
+// What a power cut makes of a large last write: the test writes zeros where its blocks never reached the disk.
+class TornLogTest : public LogTest {
+ protected:
+  static constexpr std::size_t entry_bytes = 100'000;
+  // Nothing of the index is written behind the last write.
+  TornLogTest() : LogTest(65'536) {}
+  // Fifty small commands and a large one at the end of the log.
+  void SetUp() override {
+    auto store = place_.open({});
+    for (int index = 0; index < 50; ++index) append(*store, "s-1", {std::string(1'000, 'x')});
+    append(*store, "s-1", std::vector<std::string>(100, std::string(1'000, 'y')));
+    store->close();
+    place_.disk().cut_power_after(1);
+    store.reset();
+    place_.disk().drop_unsynced();
+    log_ = files(".log").back();
+    size_ = fs::file_size(log_);
+    ASSERT_GT(size_, 50'000 + entry_bytes);
+  }
+  void write_zeros(std::uint64_t at, std::uint64_t count) {
+    std::fstream file(log_, std::ios::in | std::ios::out | std::ios::binary);
+    file.seekp(static_cast<std::streamoff>(at));
+    file << std::string(count, '\0');
+  }
+  void expect_dropped() {
+    const auto store = open();
+    ASSERT_TRUE(store);
+    EXPECT_EQ(store->head(), 50u) << "the torn command is gone as a whole, everything before it is there";
+    expect_consistent(*store);
+    append(*store, "s-1", {"x"});
+  }
+  fs::path log_;
+  std::uint64_t size_ = 0;
+};
+
+TEST_F(TornLogTest, AnUnwrittenPageInTheLastWrite) {
+  write_zeros((size_ - 50'000) / 4096 * 4096, 4096);
+  expect_dropped();
+}
+
+TEST_F(TornLogTest, UnwrittenToTheEnd) {
+  const auto begin = (size_ - 50'000) / 4096 * 4096;
+  write_zeros(begin, size_ - begin);
+  expect_dropped();
+}
+
+TEST_F(TornLogTest, AnUnwrittenPageBeforeTheLastWriteIsDamage) {
+  write_zeros(8192, 4096);
+  expect_refused(Code::data_loss, "opening the store");
+}
+
+TEST_F(TornLogTest, AFlippedBitInTheLastWriteIsDamage) {
+  flip_byte(log_, size_ - 50'000);
+  expect_refused(Code::data_loss, "opening the store");
+}
+
+TEST_F(TornLogTest, AnUnwrittenPageBeforeACompleteWriteIsDamage) {
+  const auto page = (size_ - 50'000) / 4096 * 4096;
+  auto store = open();
+  append(*store, "s-1", std::vector<std::string>(100, std::string(1'000, 'y')));
+  append(*store, "s-1", std::vector<std::string>(100, std::string(1'000, 'z')));
+  store->close();
+  place_.disk().cut_power_after(1);
+  store.reset();
+  log_ = files(".log").back();
+  ASSERT_GT(fs::file_size(log_), 2 * entry_bytes);
+  write_zeros(page % 65'536 / 4096 * 4096, 4096);
+  expect_refused(Code::data_loss, "opening the store");
 }
 
 TEST_F(LogTest, ALostLogIsRefused) {
