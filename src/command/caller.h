@@ -23,4 +23,13 @@ class Caller {
   virtual void answer(base::Result<ExecuteOutcome> outcome) = 0;
 };
 
+// Told when a run of answers to many callers begins and ends on a thread, so that a transport can send them together.
+// Any thread; runs of one thread do not overlap.
+class AnswerRuns {
+ public:
+  virtual ~AnswerRuns() = default;
+  virtual void begin() = 0;
+  virtual void end() = 0;
+};
+
 }  // namespace thalo::command

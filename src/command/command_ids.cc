@@ -10,12 +10,18 @@ void CommandIds::note(std::string_view id, model::Position position) {
     if (known->second.first + known->second.count == position) ++known->second.count;
     return;
   }
+  restore(std::string(id), {position, 1});
+}
+
+void CommandIds::restore(std::string id, EventRange events) {
+  if (!memory_) memory_ = std::make_unique<Memory>();
+  if (memory_->events.contains(id)) return;
   if (memory_->order.size() == remembered_max) {
     memory_->events.erase(memory_->order.front());
     memory_->order.pop_front();
   }
-  memory_->order.emplace_back(id);
-  memory_->events.emplace(memory_->order.back(), EventRange{position, 1});
+  memory_->order.push_back(std::move(id));
+  memory_->events.emplace(memory_->order.back(), events);
 }
 
 std::optional<EventRange> CommandIds::find(std::string_view id) const {

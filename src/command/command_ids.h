@@ -28,7 +28,15 @@ class CommandIds {
 
   // Notes an event that a command with `id` stored; the events of one command come one after the other.
   void note(std::string_view id, model::Position position);
+  // Adds an id as it was remembered; oldest first.
+  void restore(std::string id, EventRange events);
   std::optional<EventRange> find(std::string_view id) const;
+  // Shows what is remembered, oldest first.
+  template <class Visit>
+  void each(Visit visit) const {
+    if (!memory_) return;
+    for (const std::string& id : memory_->order) visit(id, memory_->events.at(id));
+  }
   std::size_t size() const { return memory_ ? memory_->order.size() : 0; }
 
  private:

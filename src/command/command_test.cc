@@ -377,6 +377,184 @@ TEST_F(CommandTest, ATrapOnTopOfEventsInFlightWaitsForThemAndRebuilds) {
   EXPECT_EQ(std::get<model::Rejection>(after.get().value()).error, "{\"count\":6}");
 }
 
+// Dry runs and direct appends.
+
+TEST_F(CommandTest, ADryRunShowsWhatWouldHappenAndStoresNothing) {
+  add("a", 5);
+  const auto dry = [&](std::string name, std::string payload) {
+    std::promise<Outcome> promise;
+    auto future = promise.get_future();
+    router().dry_run(request("a", std::move(name), std::move(payload)),
+                     std::make_unique<FutureCaller>(std::move(promise)));
+    return future.get();
+  };
+  const auto would = dry("Many", "{\"n\":2}");
+  ASSERT_EQ(accepted(would).events.size(), 2u);
+  EXPECT_EQ(accepted(would).version, 3u);
+  EXPECT_EQ(accepted(would).events[1].position, 2u);
+  EXPECT_EQ(std::get<model::Rejection>(dry("Add", "{\"n\":-6}").value()).error, "{\"count\":5}");
+  EXPECT_EQ(stored("a").size(), 1u);
+  EXPECT_EQ(accepted(add("a", 1)).version, 2u) << "the entity is where it was";
+}
+
+class AppendTest : public CommandTest {
+ protected:
+  std::future<Outcome> send_append(std::string stream, std::vector<model::NewEvent> events,
+                                   std::optional<std::uint64_t> expected = {}) {
+    std::promise<Outcome> promise;
+    auto future = promise.get_future();
+    AppendRequest request;
+    request.stream = std::move(stream);
+    request.events = std::move(events);
+    request.expected_version = expected;
+    router().append(std::move(request), std::make_unique<FutureCaller>(std::move(promise)));
+    return future;
+  }
+};
+
+TEST_F(AppendTest, StoresEventsOfAStreamNoAggregateOwns) {
+  const auto outcome = send_append("imported-1", {{"A", "{}", ""}, {"B", "[1]", "{\"k\":1}"}}, 0).get();
+  EXPECT_EQ(accepted(outcome).version, 2u);
+  EXPECT_EQ(send_append("imported-1", {{"A", "{}", ""}}, 0).get().error().code, Code::aborted);
+  EXPECT_EQ(accepted(send_append("imported-1", {{"A", "{}", ""}}).get()).version, 3u);
+}
+
+TEST_F(AppendTest, AnEntityInMemoryGoesOnFromTheAppendedEvents) {
+  add("a", 5);
+  store_.disk().hold_commits();
+  auto before = send(request("a", "Add", "{\"n\":1}"));
+  auto appended = send_append("counter-a", {{"Added", "{\"n\":10}", ""}});
+  auto after = send(request("a", "Add", "{\"n\":-100}"));
+  auto cold = send_append("counter-b", {{"Added", "{\"n\":7}", ""}});
+  auto after_cold = send(request("b", "Add", "{\"n\":-100}"));
+  store_.disk().release_commits();
+  EXPECT_EQ(accepted(before.get()).version, 2u);
+  EXPECT_EQ(accepted(appended.get()).version, 3u);
+  EXPECT_EQ(std::get<model::Rejection>(after.get().value()).error, "{\"count\":16}");
+  EXPECT_EQ(accepted(cold.get()).version, 1u);
+  EXPECT_EQ(std::get<model::Rejection>(after_cold.get().value()).error, "{\"count\":7}")
+      << "never executed on the events before";
+}
+
+TEST_F(AppendTest, BadInputNamesTheEventAndStoresNothing) {
+  const auto check = [&](std::string stream, std::vector<model::NewEvent> events, const char* text) {
+    const auto outcome = send_append(std::move(stream), std::move(events)).get();
+    ASSERT_FALSE(outcome);
+    EXPECT_EQ(outcome.error().code, Code::invalid_argument);
+    EXPECT_THAT(outcome.error().message, HasSubstr(text));
+  };
+  check("nodash", {{"A", "{}", ""}}, "no '-'");
+  check("a-1", {}, "events is empty");
+  check("a-1", {{"A", "{}", ""}, {"", "{}", ""}}, "events[1]: event type is empty");
+  check("a-1", {{"A", "{", ""}}, "events[0]: data is not valid JSON");
+  check("a-1", {{"A", "{}", "3"}}, "events[0]: metadata must be a JSON object");
+  EXPECT_EQ(store_.head(), 0u);
+}
+
+// Snapshots.
+
+class SnapshotTest : public CommandTest {
+ protected:
+  SnapshotTest() {
+    options_.shards = 1;
+    options_.shard.snapshot_events = 10;
+    options_.shard.snapshot_interval = std::chrono::milliseconds(0);
+    use(std::make_shared<FakeModule>("Poisonous", ""));
+  }
+  void use(std::shared_ptr<FakeModule> module) {
+    module_ = std::move(module);
+    catalog_.publish("counter", module_);
+  }
+  void restart() {
+    router().stop();
+    router_.reset();
+  }
+  // Commands until the store has a snapshot at or above `version`.
+  void fill(std::uint64_t version) {
+    while (true) {
+      const auto snapshot = store_.load_snapshot("counter-a").value();
+      if (snapshot && snapshot->version >= version) return;
+      auto command = request("a", "Add", "{\"n\":1}");
+      command.command_id = "id" + std::to_string(++ids_);
+      ASSERT_TRUE(run(std::move(command)));
+    }
+  }
+  int ids_ = 0;
+};
+
+TEST_F(SnapshotTest, ARebuiltEntityStartsFromItsSnapshot) {
+  fill(30);
+  const int total = static_cast<int>(stored("a").size());
+  restart();
+  const int before = module_->statistics().applied_events;
+  EXPECT_EQ(std::get<model::Rejection>(add("a", -1000).value()).error, "{\"count\":" + std::to_string(total) + "}");
+  EXPECT_EQ(module_->statistics().restores, 1);
+  EXPECT_LT(module_->statistics().applied_events - before, 25);
+}
+
+TEST_F(SnapshotTest, CommandIdsAreRememberedAcrossASnapshot) {
+  fill(30);
+  const auto total = stored("a").size();
+  restart();
+  auto again = request("a", "Add", "{\"n\":1}");
+  again.command_id = "id3";
+  const auto outcome = run(std::move(again));
+  EXPECT_TRUE(accepted(outcome).repeated);
+  EXPECT_EQ(accepted(outcome).events.at(0).position, 2u);
+  EXPECT_EQ(stored("a").size(), total);
+}
+
+TEST_F(SnapshotTest, ASnapshotThatFailsToRestoreIsDroppedAndTheEventsAreReplayed) {
+  fill(20);
+  const int total = static_cast<int>(stored("a").size());
+  restart();
+  module_->statistics().refuse_restore = true;
+  options_.shard.snapshot_events = 0;  // no new one is taken
+  EXPECT_EQ(std::get<model::Rejection>(add("a", -1000).value()).error, "{\"count\":" + std::to_string(total) + "}");
+  EXPECT_EQ(store_.load_snapshot("counter-a").value(), std::nullopt);
+}
+
+TEST_F(SnapshotTest, ADamagedSnapshotIsDroppedAndTheEventsAreReplayed) {
+  fill(20);
+  const int total = static_cast<int>(stored("a").size());
+  restart();
+  ASSERT_TRUE(store_.save_snapshot("counter-a", {10, "d1", "", "{\"state\":"}));
+  EXPECT_EQ(std::get<model::Rejection>(add("a", -1000).value()).error, "{\"count\":" + std::to_string(total) + "}");
+}
+
+TEST_F(SnapshotTest, IsBoundToTheDigestUnlessTheModuleNamesItsFormat) {
+  fill(20);
+  restart();
+  use(std::make_shared<FakeModule>("Poisonous", "", "d2"));
+  ASSERT_TRUE(add("a", 1));
+  EXPECT_EQ(module_->statistics().restores, 0) << "another digest, no format";
+  restart();
+  use(std::make_shared<FakeModule>("Poisonous", "v1", "d3"));
+  fill(40);
+  restart();
+  use(std::make_shared<FakeModule>("Poisonous", "v1", "d4"));
+  ASSERT_TRUE(add("a", 1));
+  EXPECT_EQ(module_->statistics().restores, 1) << "another digest, the same format";
+}
+
+TEST_F(SnapshotTest, ASnapshotAheadOfItsStreamIsNeverStoredOrUsed) {
+  fill(20);
+  const auto version = store_.load_snapshot("counter-a").value()->version;
+  store_.disk().hold_commits();
+  store_.disk().fail_next_sync("no power");
+  const int taken = module_->statistics().snapshots;
+  std::vector<std::future<Outcome>> sent;
+  for (int i = 0; i < 30; ++i) sent.push_back(send(request("a", "Add", "{\"n\":1}")));
+  while (module_->statistics().snapshots == taken) std::this_thread::yield();
+  store_.disk().release_commits();
+  for (auto& future : sent) EXPECT_FALSE(future.get());
+  restart();
+  EXPECT_EQ(store_.load_snapshot("counter-a").value()->version, version);
+  store_.disk().write_snapshot("counter-a", store::Snapshot{1000, "d1", "", "{\"state\":\"77\",\"command_ids\":[]}"});
+  const std::string right = "{\"count\":" + std::to_string(stored("a").size()) + "}";
+  EXPECT_EQ(std::get<model::Rejection>(add("a", -1000).value()).error, right);
+}
+
 // The slow lane.
 
 TEST_F(CommandTest, ACallBeyondTheFastLanesBudgetIsExecutedInTheSlowLane) {

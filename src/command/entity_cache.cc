@@ -16,6 +16,11 @@ Entity* EntityCache::find(std::string_view stream) {
   return &*found->second;
 }
 
+Entity* EntityCache::peek(std::string_view stream) {
+  const auto found = index_.find(stream);
+  return found == index_.end() ? nullptr : &*found->second;
+}
+
 Entity& EntityCache::add(const model::StreamName& stream) {
   trim();
   entities_.emplace_front(stream);

@@ -3,6 +3,7 @@
 // Confined to its shard's thread.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <list>
 #include <memory>
@@ -19,13 +20,24 @@
 
 namespace thalo::command {
 
-// A command and who waits for it.
+// What a task asks for.
+enum class TaskKind : std::uint8_t {
+  execute,  // let the entity handle the command, store its events
+  dry_run,  // let it handle the command, store nothing
+  append    // store `events` as they are, whatever the aggregate thinks of them
+};
+
+// Something to do for an entity, and who waits for it. For an append, `command` has the stream, the time, the expected
+// version and the deadline.
 struct Task {
-  Task(model::Command of, std::unique_ptr<Caller> from) : command(std::move(of)), caller(std::move(from)) {}
+  Task(TaskKind what, model::Command of, std::unique_ptr<Caller> from)
+      : kind(what), command(std::move(of)), caller(std::move(from)) {}
   Task(Task&&) noexcept = default;
   Task& operator=(Task&&) noexcept = default;
 
+  TaskKind kind;
   model::Command command;
+  std::vector<model::NewEvent> events;
   std::unique_ptr<Caller> caller;
 };
 
@@ -46,11 +58,14 @@ struct Entity {
   Seat seat;
   std::shared_ptr<Flight> flight;  // null until the first append of this incarnation
   CommandIds command_ids;
+  std::uint64_t snapshot_version = 0;  // of the newest snapshot taken or restored
+  std::chrono::steady_clock::time_point snapshot_time{};
+  bool snapshot_due = false;  // waits in the shard's queue of snapshots to take
   std::vector<Task> waiting;  // while not ready
 
   bool has_appends_under_way() const { return flight != nullptr && flight->appends.load() > 0; }
   bool is_ahead_of_its_stream() const { return flight != nullptr && flight->failed.load(); }
-  // Forgets what was built in memory; the stream name and those waiting stay.
+  // Forgets what was built in memory; the stream name, those waiting and when a snapshot was taken stay.
   void forget();
 };
 
@@ -60,6 +75,8 @@ class EntityCache {
 
   // Null when it is not in memory. Counts as a use.
   Entity* find(std::string_view stream);
+  // Like find, but no use.
+  Entity* peek(std::string_view stream);
   // Adds an entity that is not in memory, and throws out the least recently used beyond the capacity: those that are
   // ready and have nothing under way (others stay; their number is bounded by the shard's queue).
   Entity& add(const model::StreamName& stream);

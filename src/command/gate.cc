@@ -15,8 +15,8 @@ base::Error computed_from_lost_events(const Answer& answer) {
 
 }  // namespace
 
-Gate::Gate(std::function<void(const std::string&)> on_wake, std::function<void(Answer)> on_original)
-    : on_wake_(std::move(on_wake)), on_original_(std::move(on_original)) {}
+Gate::Gate(std::function<void(const std::string&)> on_wake, std::function<void(Answer)> on_original, AnswerRuns* runs)
+    : on_wake_(std::move(on_wake)), on_original_(std::move(on_original)), runs_(runs) {}
 
 void Gate::hold_for_append(Answer answer) {
   answer.flight->appends.fetch_add(1);
@@ -67,7 +67,9 @@ void Gate::release(std::span<store::AppendOutcome> outcomes) {
       }
     }
   }
+  if (runs_ != nullptr) runs_->begin();
   pass_on(released);
+  if (runs_ != nullptr) runs_->end();
   bool wake_shard = false;
   {
     std::lock_guard lock(mutex_);
@@ -80,22 +82,25 @@ void Gate::release(std::span<store::AppendOutcome> outcomes) {
 void Gate::settle(Held& held, base::Result<store::Appended>* appended) {
   Answer& answer = held.answer;
   if (answer.flight == nullptr) return;
-  if (appended != nullptr && !*appended) {
-    // The first failure says why; those behind it were computed from events that do not exist.
-    const bool first = !answer.flight->failed.exchange(true);
-    const bool store_is_down = appended->error().code == base::Code::unavailable;
-    answer.outcome = std::unexpected(first || store_is_down ? appended->error() : computed_from_lost_events(answer));
-    return;
-  }
-  if (answer.flight->failed.load()) {
+  if (appended == nullptr) {
+    if (!answer.flight->failed.load()) return;
     answer.outcome = std::unexpected(computed_from_lost_events(answer));
     answer.original.reset();
     return;
   }
-  if (appended == nullptr) return;
+  if (!*appended) {
+    answer.flight->failed.store(true);
+    answer.outcome = std::unexpected(appended->error());
+    return;
+  }
   auto& accepted = std::get<model::Accepted>(*answer.outcome);
-  model::GlobalPosition global_position = (*appended)->first_global_position;
-  for (model::Event& event : accepted.events) event.global_position = global_position++;
+  accepted.version = (*appended)->first_position + (*appended)->count;
+  std::uint64_t index = 0;
+  for (model::Event& event : accepted.events) {
+    event.position = (*appended)->first_position + index;
+    event.global_position = (*appended)->first_global_position + index;
+    ++index;
+  }
 }
 
 void Gate::pass_on(std::vector<Held>& released) {

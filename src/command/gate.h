@@ -51,8 +51,10 @@ struct Answer {
 class Gate {
  public:
   // `on_wake` is told the stream whose last append has an outcome when its Flight wants it; `on_original` gets answers
-  // whose stored events are now readable. Both are called on the committer thread.
-  Gate(std::function<void(const std::string& stream)> on_wake, std::function<void(Answer)> on_original);
+  // whose stored events are now readable. Both are called on the committer thread. `runs` may be null; it must outlive
+  // the gate.
+  Gate(std::function<void(const std::string& stream)> on_wake, std::function<void(Answer)> on_original,
+       AnswerRuns* runs);
 
   // Shard thread, before the append reaches the store: the answer waits for the append's outcome.
   void hold_for_append(Answer answer);
@@ -76,6 +78,7 @@ class Gate {
 
   const std::function<void(const std::string&)> on_wake_;
   const std::function<void(Answer)> on_original_;
+  AnswerRuns* const runs_;
   std::mutex mutex_;
   std::condition_variable drained_;
   std::deque<Held> held_;       // front: an append

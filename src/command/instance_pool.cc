@@ -18,7 +18,7 @@ base::Result<Seat> InstancePool::seat(const std::shared_ptr<const wasm::Module>&
       slot->instance().entities() >= limits_.entities_per_instance) {
     auto instance = module->instantiate(limits_);
     if (!instance) return std::unexpected(instance.error());
-    slot = std::make_shared<Slot>(module, *std::move(instance));
+    slot = std::make_shared<Slot>(++instances_made_, module, *std::move(instance));
     open = slot;
     // Modules come and go with publishing; what points at nothing is forgotten here, where it is rare.
     std::erase_if(open_, [](const auto& entry) { return entry.second.expired(); });

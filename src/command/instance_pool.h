@@ -17,8 +17,11 @@ namespace thalo::command {
 // An instance and the module it was made of. Entities share it; it dies with the last of them.
 class Slot {
  public:
-  Slot(std::shared_ptr<const wasm::Module> module, std::unique_ptr<wasm::Instance> instance)
-      : module_(std::move(module)), instance_(std::move(instance)) {}
+  Slot(std::uint64_t number, std::shared_ptr<const wasm::Module> module, std::unique_ptr<wasm::Instance> instance)
+      : number_(number), module_(std::move(module)), instance_(std::move(instance)) {}
+
+  // Counts the instances of a shard, from 1.
+  std::uint64_t number() const { return number_; }
 
   // False once a call broke the instance: its memory is given back at once, its entities are to be rebuilt elsewhere.
   bool usable() const { return instance_ != nullptr; }
@@ -33,6 +36,7 @@ class Slot {
   }
 
  private:
+  const std::uint64_t number_;
   const std::shared_ptr<const wasm::Module> module_;
   std::unique_ptr<wasm::Instance> instance_;
 };
@@ -77,6 +81,7 @@ class InstancePool {
 
  private:
   const wasm::Limits limits_;
+  std::uint64_t instances_made_ = 0;
   // The instance per module that takes new entities. Full ones live on through their entities alone.
   std::unordered_map<const wasm::Module*, std::weak_ptr<Slot>> open_;
 };

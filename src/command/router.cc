@@ -61,18 +61,19 @@ std::string known_aggregates(const Catalog& catalog) {
 
 }  // namespace
 
-Router::Router(const RouterOptions& options, store::Store& store, const Catalog& catalog, const env::Clock& clock)
+Router::Router(const RouterOptions& options, store::Store& store, const Catalog& catalog, const env::Clock& clock,
+               AnswerRuns* runs)
     : catalog_(catalog), clock_(clock) {
   ShardOptions shard = options.shard;
   const std::size_t shards = std::max<std::size_t>(1, options.shards);
   shard.cached_entities_max = std::max<std::size_t>(1, options.cached_entities_max / shards);
-  slow_shard_ = std::make_unique<Shard>("slow-lane", shard, store, catalog, nullptr);
+  slow_shard_ = std::make_unique<Shard>("slow-lane", shard, store, catalog, nullptr, runs);
   slow_lane_ = std::make_unique<SlowLane>(*slow_shard_);
   shard.limits.time_per_call = std::min(shard.limits.time_per_call, options.fast_lane_time_per_call);
   shards_.reserve(shards);
   for (std::size_t number = 0; number < shards; ++number) {
     shards_.push_back(
-        std::make_unique<Shard>("shard-" + std::to_string(number), shard, store, catalog, slow_lane_.get()));
+        std::make_unique<Shard>("shard-" + std::to_string(number), shard, store, catalog, slow_lane_.get(), runs));
   }
 }
 
@@ -103,12 +104,58 @@ base::Result<model::Command> Router::check(ExecuteRequest& request) const {
 }
 
 void Router::execute(ExecuteRequest request, std::unique_ptr<Caller> caller) {
+  submit(TaskKind::execute, std::move(request), std::move(caller));
+}
+
+void Router::dry_run(ExecuteRequest request, std::unique_ptr<Caller> caller) {
+  submit(TaskKind::dry_run, std::move(request), std::move(caller));
+}
+
+void Router::submit(TaskKind kind, ExecuteRequest request, std::unique_ptr<Caller> caller) {
   auto command = check(request);
   if (!command) return caller->answer(std::unexpected(std::move(command.error())));
-  Shard& shard = *shards_[std::hash<std::string>{}(command->stream.text()) % shards_.size()];
-  Task task{*std::move(command), std::move(caller)};
-  if (auto queued = shard.submit(task); !queued)
-    task.caller->answer(std::unexpected(std::move(queued.error())));
+  Shard& shard = shard_of(command->stream.text());
+  Task task(kind, *std::move(command), std::move(caller));
+  if (auto queued = shard.submit(task); !queued) task.caller->answer(std::unexpected(std::move(queued.error())));
+}
+
+void Router::append(AppendRequest request, std::unique_ptr<Caller> caller) {
+  auto task = check(request);
+  if (!task) return caller->answer(std::unexpected(std::move(task.error())));
+  task->caller = std::move(caller);
+  if (auto queued = shard_of(task->command.stream.text()).submit(*task); !queued) {
+    task->caller->answer(std::unexpected(std::move(queued.error())));
+  }
+}
+
+base::Result<Task> Router::check(AppendRequest& request) const {
+  auto stream = model::StreamName::parse(request.stream);
+  if (!stream) return std::unexpected(stream.error());
+  if (request.events.empty()) return fail(Code::invalid_argument, "events is empty: give at least one event to append");
+  for (std::size_t index = 0; index < request.events.size(); ++index) {
+    const model::NewEvent& event = request.events[index];
+    const std::string where = "events[" + std::to_string(index) + "]: ";
+    if (auto ok = model::check_event_type(event.type); !ok)
+      return fail(Code::invalid_argument, where + ok.error().message);
+    if (auto ok = base::check_json(event.data); !ok)
+      return fail(Code::invalid_argument, where + "data is " + ok.error().message);
+    if (auto ok = check_metadata(event.metadata); !ok) return fail(Code::invalid_argument, where + ok.error().message);
+  }
+  model::Command command{*std::move(stream)};
+  command.time_ms = request.time_ms.value_or(clock_.now_ms());
+  command.deadline = request.deadline;
+  if (request.expected_version) command.expected_version = model::ExpectedVersion::exact(*request.expected_version);
+  Task task(TaskKind::append, std::move(command), nullptr);
+  task.events = std::move(request.events);
+  return task;
+}
+
+base::Result<> Router::describe(const model::StreamName& stream, std::function<void(const EntityDescription&)> show) {
+  return shard_of(stream.text()).describe(stream.text(), std::move(show));
+}
+
+Shard& Router::shard_of(const std::string& stream) {
+  return *shards_[std::hash<std::string>{}(stream) % shards_.size()];
 }
 
 void Router::stop() {

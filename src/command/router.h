@@ -3,6 +3,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -16,6 +17,15 @@
 #include "store/store.h"
 
 namespace thalo::command {
+
+// Events as a client sent them, to be stored as they are: nothing is checked yet.
+struct AppendRequest {
+  std::string stream;
+  std::optional<std::uint64_t> expected_version;
+  std::vector<model::NewEvent> events;
+  std::optional<std::int64_t> time_ms;
+  std::chrono::steady_clock::time_point deadline = std::chrono::steady_clock::time_point::max();
+};
 
 // A command as a client sent it: nothing is checked yet.
 struct ExecuteRequest {
@@ -41,11 +51,22 @@ struct RouterOptions {
 
 class Router {
  public:
-  // The store, the catalog and the clock must outlive the router, and the store must be open until stop() returned.
-  Router(const RouterOptions& options, store::Store& store, const Catalog& catalog, const env::Clock& clock);
+  // The store, the catalog, the clock and `runs` (may be null) must outlive the router, and the store must be open
+  // until stop() returned.
+  Router(const RouterOptions& options, store::Store& store, const Catalog& catalog, const env::Clock& clock,
+         AnswerRuns* runs = nullptr);
 
   // Executes a command; what comes of it, including every error, reaches `caller`. Never blocks. Any thread.
   void execute(ExecuteRequest request, std::unique_ptr<Caller> caller);
+
+  // What the command would do now; nothing is stored. The events have no global positions.
+  void dry_run(ExecuteRequest request, std::unique_ptr<Caller> caller);
+
+  // Appends events directly. The answer is an Accepted whose one event has the places of the first event.
+  void append(AppendRequest request, std::unique_ptr<Caller> caller);
+
+  // Calls `show` with what is known of the entity; on a shard's thread, so it must not block.
+  base::Result<> describe(const model::StreamName& stream, std::function<void(const EntityDescription&)> show);
 
   // Finishes every command taken and refuses new ones with UNAVAILABLE. Idempotent.
   void stop();
@@ -55,6 +76,9 @@ class Router {
 
  private:
   base::Result<model::Command> check(ExecuteRequest& request) const;
+  base::Result<Task> check(AppendRequest& request) const;
+  void submit(TaskKind kind, ExecuteRequest request, std::unique_ptr<Caller> caller);
+  Shard& shard_of(const std::string& stream);
 
   const Catalog& catalog_;
   const env::Clock& clock_;

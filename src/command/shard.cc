@@ -16,7 +16,11 @@ using base::Code;
 using base::Error;
 
 std::size_t size_of(const Task& task) {
-  return task.command.payload.size() + task.command.metadata.size() + task.command.stream.text().size();
+  std::size_t size_bytes =
+      task.command.payload.size() + task.command.metadata.size() + task.command.stream.text().size();
+  for (const model::NewEvent& event : task.events)
+    size_bytes += event.type.size() + event.data.size() + event.metadata.size();
+  return size_bytes;
 }
 
 // Why the command is not worth executing any more, if so.
@@ -30,6 +34,20 @@ std::optional<Error> given_up(const Task& task) {
   return std::nullopt;
 }
 
+// What a dry run shows: the events as they would be stored, without their places in the whole store.
+model::Accepted would_be_accepted(const Entity& entity, const model::Command& command,
+                                  std::vector<model::NewEvent>& events) {
+  model::Accepted out;
+  out.version = entity.version + events.size();
+  out.events.reserve(events.size());
+  const std::string metadata = event_metadata(command);
+  for (model::NewEvent& event : events) {
+    out.events.push_back({0, entity.version + out.events.size(), command.time_ms, entity.stream.text(),
+                          std::move(event.type), std::move(event.data), metadata});
+  }
+  return out;
+}
+
 Error wrong_version(const Entity& entity, model::ExpectedVersion expected) {
   return {Code::aborted, "stream " + entity.stream.text() + " has version " + std::to_string(entity.version) +
                              ", not the expected " + std::to_string(expected.version()) +
@@ -39,14 +57,14 @@ Error wrong_version(const Entity& entity, model::ExpectedVersion expected) {
 }  // namespace
 
 Shard::Shard(const std::string& name, const ShardOptions& options, store::Store& store, const Catalog& catalog,
-             SlowLane* slow_lane)
+             SlowLane* slow_lane, AnswerRuns* runs)
     : options_(options),
       store_(store),
       catalog_(catalog),
       slow_lane_(slow_lane),
       inbox_("the command queue of " + name, options.queue_commands_max, options.queue_bytes_max),
       gate_([this](const std::string& stream) { inbox_.push_unbounded(Wake{stream}); },
-            [this](Answer original) { inbox_.push_unbounded(std::move(original)); }),
+            [this](Answer original) { inbox_.push_unbounded(std::move(original)); }, runs),
       instances_(options.limits),
       entities_(options.cached_entities_max),
       thread_([this, name] {
@@ -57,6 +75,10 @@ Shard::Shard(const std::string& name, const ShardOptions& options, store::Store&
       }) {}
 
 Shard::~Shard() { stop(); }
+
+base::Result<> Shard::describe(std::string stream, std::function<void(const EntityDescription&)> show) {
+  return inbox_.push(Describe{std::move(stream), std::move(show)});
+}
 
 base::Result<> Shard::submit(Task& task) {
   const std::size_t size_bytes = size_of(task);
@@ -79,12 +101,13 @@ void Shard::run() {
     for (Message& message : messages) std::visit([this](auto& content) { take(std::move(content)); }, message);
     messages.clear();
     load_some();
+    take_due_snapshot();
     cached_entities_.store(entities_.size(), std::memory_order_relaxed);
   }
 }
 
 bool Shard::next_messages(std::vector<Message>& messages) {
-  if (!loading_.empty()) {
+  if (!loading_.empty() || !snapshots_due_.empty()) {
     inbox_.take_all(messages);
     return true;
   }
@@ -97,6 +120,9 @@ bool Shard::next_messages(std::vector<Message>& messages) {
 void Shard::take(Task task) {
   if (auto reason = given_up(task)) return task.caller->answer(std::unexpected(*std::move(reason)));
   Entity* entity = entities_.find(task.command.stream.text());
+  if (task.kind == TaskKind::append && (entity == nullptr || entity->state == EntityState::ready)) {
+    return append_directly(entity, std::move(task));
+  }
   if (entity == nullptr) {
     if (slow_lane_ != nullptr && slow_lane_->has(task.command.stream.category()))
       return pass_to_slow_lane(std::move(task));
@@ -136,6 +162,24 @@ void Shard::take(const Wake& wake) {
   rebuild(*entity);
 }
 
+void Shard::take(Describe describe) {
+  EntityDescription out;
+  Entity* entity = entities_.find(describe.stream);
+  if (entity == nullptr && slow_lane_ != nullptr && slow_lane_->has(model::category_of(describe.stream))) {
+    if (slow_lane_->shard().describe(describe.stream, describe.show)) return;
+  }
+  if (entity != nullptr && entity->state == EntityState::ready && entity->seat.usable()) {
+    out.cached = true;
+    out.version = entity->version;
+    out.instance = entity->seat.slot().number();
+    out.instance_entities = entity->seat.instance().entities();
+    out.instance_memory_bytes = entity->seat.instance().memory_bytes();
+    out.module = entity->seat.slot().module()->name();
+    out.module_digest = entity->seat.slot().module()->digest();
+  }
+  describe.show(out);
+}
+
 bool Shard::must_slow_down(const Entity& entity, const base::Error& error) {
   if (slow_lane_ == nullptr || error.code != Code::resource_exhausted) return false;
   const std::string category(entity.stream.category());
@@ -172,7 +216,7 @@ void Shard::execute(Entity& entity, Task task) {
     return rebuild(entity);
   }
   const model::Command& command = task.command;
-  if (!command.id.empty()) {
+  if (!command.id.empty() && task.kind == TaskKind::execute) {
     if (const auto original = entity.command_ids.find(command.id)) {
       return gate_.let_out({std::move(task.caller), model::Accepted{}, entity.flight,
                             OriginalEvents{entity.stream.text(), original->first, original->count}});
@@ -190,6 +234,7 @@ void Shard::execute(Entity& entity, Task task) {
   if (auto* rejection = std::get_if<model::Rejection>(&*handled)) return answer(entity, task, std::move(*rejection));
   auto& events = std::get<std::vector<model::NewEvent>>(*handled);
   if (events.empty()) return answer(entity, task, model::Accepted{{}, entity.version, false});
+  if (task.kind == TaskKind::dry_run) return answer(entity, task, would_be_accepted(entity, command, events));
   append(entity, std::move(task), std::move(events));
 }
 
@@ -220,22 +265,52 @@ void Shard::append(Entity& entity, Task task, std::vector<model::NewEvent> event
                                                        "; nothing is stored: " + applied.error().message));
   }
   if (entity.flight == nullptr) entity.flight = std::make_shared<Flight>(entity.stream.text());
-  gate_.hold_for_append({std::move(task.caller), std::move(accepted), entity.flight, std::nullopt});
   const std::size_t count = events.size();
-  auto queued = store_.append(
-      {entity.stream.text(), model::ExpectedVersion::exact(entity.version), std::move(events), task.command.time_ms, 0},
-      *this);
+  auto queued = hand_to_store(entity.flight, model::ExpectedVersion::exact(entity.version), task, std::move(events),
+                              std::move(accepted));
   if (!queued) {
     entity.seat = Seat();  // it has applied what is not stored
-    Answer refused = gate_.take_back();
-    task.caller = std::move(refused.caller);
     return answer(entity, task, std::unexpected(queued.error()));
   }
   if (!task.command.id.empty()) {
     for (std::size_t i = 0; i < count; ++i) entity.command_ids.note(task.command.id, entity.version + i);
   }
   entity.version += count;
+  note_version(entity);
   gate_.wait_below(options_.appends_under_way_max);
+}
+
+void Shard::append_directly(Entity* entity, Task task) {
+  if (auto reason = given_up(task)) return task.caller->answer(std::unexpected(*std::move(reason)));
+  const model::StreamName stream = task.command.stream;
+  // A stream that an aggregate owns gets an entity even when none is in memory: it keeps the next command from being
+  // executed on the events before.
+  if (entity == nullptr && current_module(stream.category()) != nullptr) {
+    entity = &entities_.add(stream);
+    entity->state = EntityState::ready;
+  }
+  std::shared_ptr<Flight> flight = entity != nullptr ? entity->flight : nullptr;
+  if (flight == nullptr) flight = std::make_shared<Flight>(stream.text());
+  if (entity != nullptr) {
+    entity->flight = flight;
+    entity->seat = Seat();  // it has not applied these; the next command rebuilds it once they are durable
+  }
+  model::Accepted accepted;
+  accepted.events.emplace_back();  // filled with the places of the first event
+  const auto expected = task.command.expected_version;
+  std::vector<model::NewEvent> events = std::move(task.events);
+  if (auto queued = hand_to_store(flight, expected, task, std::move(events), std::move(accepted)); !queued) {
+    return task.caller->answer(std::unexpected(queued.error()));
+  }
+  gate_.wait_below(options_.appends_under_way_max);
+}
+
+base::Result<> Shard::hand_to_store(const std::shared_ptr<Flight>& flight, model::ExpectedVersion expected, Task& task,
+                                    std::vector<model::NewEvent> events, model::Accepted accepted) {
+  gate_.hold_for_append({std::move(task.caller), std::move(accepted), flight, std::nullopt});
+  auto queued = store_.append({flight->stream, expected, std::move(events), task.command.time_ms, 0}, *this);
+  if (!queued) task.caller = gate_.take_back().caller;
+  return queued;
 }
 
 void Shard::answer(Entity& entity, Task& task, base::Result<ExecuteOutcome> outcome) {

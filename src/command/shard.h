@@ -6,8 +6,11 @@
 #pragma once
 
 #include <atomic>
+#include <chrono>
 #include <cstdint>
 #include <deque>
+#include <functional>
+#include <map>
 #include <memory>
 #include <string>
 #include <thread>
@@ -32,15 +35,33 @@ struct ShardOptions {
   std::size_t cached_entities_max = 10000;
   std::size_t replay_slice_events = 1000;  // applied in one call into the guest
   std::size_t replay_slice_bytes = 1u << 20;
+  // A snapshot of an entity is taken when so many events came since the last one, and no more often than so; where its
+  // module offers them.
+  std::uint64_t snapshot_events = 1000;
+  std::map<std::string, std::uint64_t, std::less<>>
+      snapshot_events_of;  // by category, instead of snapshot_events; 0: never
+  std::chrono::milliseconds snapshot_interval{10000};
   wasm::Limits limits;
+};
+
+// What a shard knows of an entity.
+struct EntityDescription {
+  bool cached = false;
+  // Only when cached.
+  std::uint64_t version = 0;
+  std::uint64_t instance = 0;
+  std::size_t instance_entities = 0;
+  std::size_t instance_memory_bytes = 0;
+  std::string module;
+  std::string module_digest;
 };
 
 class Shard final : public store::AppendSink {
  public:
   // `name` is the thread's name and appears in errors (at most 15 bytes). `slow_lane` is null for the shard that serves
-  // the slow lane. The store, the catalog and the slow lane must outlive the shard.
+  // the slow lane. `runs` may be null. The store, the catalog, the slow lane and `runs` must outlive the shard.
   Shard(const std::string& name, const ShardOptions& options, store::Store& store, const Catalog& catalog,
-        SlowLane* slow_lane);
+        SlowLane* slow_lane, AnswerRuns* runs);
   ~Shard() override;
   Shard(const Shard&) = delete;
   Shard& operator=(const Shard&) = delete;
@@ -48,6 +69,10 @@ class Shard final : public store::AppendSink {
   // Queues a command of an entity this shard owns; moves from `task` only on success. RESOURCE_EXHAUSTED (full),
   // UNAVAILABLE (stopping). Any thread.
   base::Result<> submit(Task& task);
+
+  // Calls `show` on the shard's thread; it must not block. Errors like submit, and then `show` is not called. Any
+  // thread.
+  base::Result<> describe(std::string stream, std::function<void(const EntityDescription&)> show);
 
   // Refuses new commands, finishes those taken, ends the thread. The store must be open. Idempotent.
   void stop();
@@ -60,13 +85,24 @@ class Shard final : public store::AppendSink {
   struct Wake {
     std::string stream;
   };
-  using Message = std::variant<Task, Wake, Answer>;
+  struct Describe {
+    std::string stream;
+    std::function<void(const EntityDescription&)> show;
+  };
+  struct SaveSnapshot {
+    std::string stream;
+    store::Snapshot snapshot;
+  };
+  using Message = std::variant<Task, Wake, Answer, Describe, SaveSnapshot>;
+  class SnapshotSaver;
 
   void run();
   bool next_messages(std::vector<Message>& messages);
   void take(Task task);
   void take(const Wake& wake);
   void take(Answer original);
+  void take(Describe describe);
+  void take(const SaveSnapshot& save);
 
   // The slow lane.
   bool is_slow(const Entity& entity) const {
@@ -84,10 +120,20 @@ class Shard final : public store::AppendSink {
   void fail_loading(Entity& entity, const base::Error& error);
   void finish_loading(Entity& entity);
 
+  // Snapshots.
+  void note_version(Entity& entity);
+  void take_due_snapshot();
+  void take_snapshot(Entity& entity);
+  bool restore_snapshot(Entity& entity);
+
   // Executing.
   bool must_rebuild(const Entity& entity);
   void execute(Entity& entity, Task task);
   void append(Entity& entity, Task task, std::vector<model::NewEvent> events);
+  void append_directly(Entity* entity, Task task);
+  // Holds the caller for the outcome and queues the append; when the store refuses it, the caller is back in `task`.
+  base::Result<> hand_to_store(const std::shared_ptr<Flight>& flight, model::ExpectedVersion expected, Task& task,
+                               std::vector<model::NewEvent> events, model::Accepted accepted);
   void answer(Entity& entity, Task& task, base::Result<ExecuteOutcome> outcome);
   const std::shared_ptr<const wasm::Module>* current_module(std::string_view category);
 
@@ -105,6 +151,7 @@ class Shard final : public store::AppendSink {
   EntityCache entities_;
   std::deque<std::string> loading_;  // streams, in turn
   std::size_t settling_ = 0;
+  std::deque<std::string> snapshots_due_;
 
   std::atomic<std::size_t> cached_entities_ = 0;
   std::thread thread_;

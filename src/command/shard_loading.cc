@@ -67,6 +67,7 @@ void Shard::start_loading(Entity& entity) {
     return fail_loading(entity, seat.error());
   }
   entity.seat = *std::move(seat);
+  if (!restore_snapshot(entity)) return;
   // Most streams are shorter than a slice and ready at once; a longer one takes its turn with the others.
   const std::string stream = entity.stream.text();
   if (!load_slice(entity)) loading_.push_back(stream);
@@ -128,6 +129,7 @@ bool Shard::load_slice(Entity& entity) {
     if (const std::string id = command_id_of(event.metadata); !id.empty()) entity.command_ids.note(id, event.position);
   }
   entity.version += slice.events().size();
+  note_version(entity);
   if (slice.full()) return false;
   finish_loading(entity);
   return true;

@@ -36,13 +36,13 @@ class ExpectedVersion {
 // numbers.
 struct Command {
   StreamName stream;
-  std::string name;
-  std::string payload;         // JSON, checked at the edge
-  std::string id;              // command_id for exactly-once effect; empty when the client gave none
-  std::string correlation_id;  // copied into the metadata of the events; may be empty
-  std::string causation_id;    // likewise
-  std::string metadata;        // a JSON object of the client's own, or empty
-  std::int64_t time_ms = 0;    // when the runtime received it, since the Unix epoch
+  std::string name{};
+  std::string payload{};         // JSON, checked at the edge
+  std::string id{};              // command_id for exactly-once effect; empty when the client gave none
+  std::string correlation_id{};  // copied into the metadata of the events; may be empty
+  std::string causation_id{};    // likewise
+  std::string metadata{};        // a JSON object of the client's own, or empty
+  std::int64_t time_ms = 0;      // when the runtime received it, since the Unix epoch
   ExpectedVersion expected_version = ExpectedVersion::any();
   std::chrono::steady_clock::time_point deadline = std::chrono::steady_clock::time_point::max();
 };

@@ -27,6 +27,9 @@ struct FakeStatistics {
   std::atomic<int> applied_events = 0;
   std::atomic<int> apply_calls = 0;
   std::atomic<int> handled = 0;
+  std::atomic<int> snapshots = 0;
+  std::atomic<int> restores = 0;
+  std::atomic<bool> refuse_restore = false;
 };
 
 // What the command Spin takes.
@@ -89,11 +92,15 @@ class FakeInstance final : public wasm::Instance {
     return base::fail(base::Code::invalid_argument, "unknown command " + command.name);
   }
 
-  base::Result<std::string> snapshot(wasm::EntityHandle) override {
-    return base::fail(base::Code::unimplemented, "no snapshots");
+  base::Result<std::string> snapshot(wasm::EntityHandle entity) override {
+    ++statistics_->snapshots;
+    return std::to_string(counts_.at(entity.value));
   }
-  base::Result<> restore(wasm::EntityHandle, std::string_view) override {
-    return base::fail(base::Code::unimplemented, "no snapshots");
+  base::Result<> restore(wasm::EntityHandle entity, std::string_view snapshot) override {
+    ++statistics_->restores;
+    if (statistics_->refuse_restore) return base::fail(base::Code::failed_precondition, "cannot restore");
+    counts_.at(entity.value) = std::stoi(std::string(snapshot));
+    return {};
   }
   void drop(wasm::EntityHandle entity) override {
     statistics_->alive_entities -= static_cast<int>(counts_.erase(entity.value));
@@ -119,7 +126,9 @@ class FakeInstance final : public wasm::Instance {
 class FakeModule final : public wasm::Module {
  public:
   // `unappliable` is the event type its entities cannot apply.
-  explicit FakeModule(std::string unappliable = "Poisonous") : unappliable_(std::move(unappliable)) {}
+  explicit FakeModule(std::string unappliable = "Poisonous", std::optional<std::string> snapshot_format = std::nullopt,
+                      std::string digest = "d1")
+      : unappliable_(std::move(unappliable)), digest_(std::move(digest)), snapshot_format_(std::move(snapshot_format)) {}
 
   const std::string& name() const override { return name_; }
   const std::string& digest() const override { return digest_; }
@@ -134,7 +143,7 @@ class FakeModule final : public wasm::Module {
  private:
   const std::string unappliable_;
   const std::string name_ = "counter";
-  const std::string digest_ = "d1";
+  const std::string digest_;
   const std::optional<std::string> snapshot_format_;
   const std::shared_ptr<FakeStatistics> statistics_ = std::make_shared<FakeStatistics>();
 };
