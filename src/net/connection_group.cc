@@ -34,6 +34,7 @@ std::size_t ConnectionGroup::cancel(const Status& status) {
 void ConnectionGroup::close() {
   draining_ = true;
   std::vector<std::shared_ptr<Connection>> all;
+  all.reserve(connections_.size());
   for (auto& [key, connection] : connections_) all.push_back(connection);
   for (auto& connection : all) connection->close();
 }

@@ -24,7 +24,7 @@ class Inflater {
   z_stream stream{};
 };
 
-Bytef* bytes_of(const char* text) { return reinterpret_cast<Bytef*>(const_cast<char*>(text)); }
+Bytef* bytes_of(std::string_view text) { return reinterpret_cast<Bytef*>(const_cast<char*>(text.data())); }
 
 }  // namespace
 
@@ -36,9 +36,9 @@ void append_gzip(std::string& out, std::string_view bytes) {
   }
   const std::size_t start = out.size();
   out.resize(start + deflateBound(&stream, bytes.size()));
-  stream.next_in = bytes_of(bytes.data());
+  stream.next_in = bytes_of(bytes);
   stream.avail_in = static_cast<uInt>(bytes.size());
-  stream.next_out = bytes_of(out.data() + start);
+  stream.next_out = bytes_of(out) + start;
   stream.avail_out = static_cast<uInt>(out.size() - start);
   deflate(&stream, Z_FINISH);
   out.resize(start + stream.total_out);
@@ -49,7 +49,7 @@ base::Result<> gunzip(std::string& out, std::string_view bytes, std::size_t size
   out.clear();
   Inflater inflater;
   z_stream& stream = inflater.stream;
-  stream.next_in = bytes_of(bytes.data());
+  stream.next_in = bytes_of(bytes);
   stream.avail_in = static_cast<uInt>(bytes.size());
   int state = Z_OK;
   while (state == Z_OK) {
@@ -61,7 +61,7 @@ base::Result<> gunzip(std::string& out, std::string_view bytes, std::size_t size
     // One byte of room beyond the limit tells a message that is just as large from one that is larger.
     const std::size_t room = std::min(std::max(bytes.size() * 2, filled + 1024), size_bytes_max + 1 - filled);
     out.resize(filled + room);
-    stream.next_out = bytes_of(out.data() + filled);
+    stream.next_out = bytes_of(out) + filled;
     stream.avail_out = static_cast<uInt>(room);
     state = inflate(&stream, Z_NO_FLUSH);
     out.resize(filled + room - stream.avail_out);

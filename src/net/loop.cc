@@ -43,6 +43,8 @@ void Loop::stop() {
     call->release();
     call = next;
   }
+  while (local_oldest_ != nullptr) std::exchange(local_oldest_, local_oldest_->next_delivered)->release();
+  local_newest_ = nullptr;
   for (Call* call : std::exchange(spare_calls_, {})) delete call;
 }
 

@@ -343,6 +343,7 @@ TEST(Server, ManyClientsThatResetAndLeaveDoNotDisturbThoseThatStay) {
   const std::string address = (*server)->addresses().front();
   std::atomic<int> wrong = 0;
   std::vector<std::thread> clients;
+  clients.reserve(6);
   for (unsigned seed = 0; seed < 6; ++seed) {
     clients.emplace_back([&, seed] {
       std::mt19937 random(seed);

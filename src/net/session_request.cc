@@ -33,6 +33,12 @@ int Session::on_request_headers(Call& call, bool ends) {
   flood_guard_.on_useful_frame();
   check_headers(call, options_);
   progress.half_closed = ends;
+  // Past the limit headers are not looked at, so that nothing is known of the others.
+  if (progress.header_list_bytes > options_.header_list_bytes_max) {
+    fail_call(call, std::move(progress.rejection));
+    return 0;
+  }
+  // The seam for plain HTTP: whoever serves it takes the request here.
   if (!progress.is_grpc) {
     refuse_http(call, "415", "this port speaks gRPC: the content-type of a request is application/grpc\n");
     return 0;
@@ -84,7 +90,9 @@ void Session::dispatch_streaming(Call& call) {
   nghttp2_session_change_extpri_stream_priority(http2_, progress.stream_id, &turns, 1);
   guarded(call, [&] {
     std::unique_ptr<StreamHandler> handler = call.method->streaming(Stream(&call));
-    if (progress.open && !progress.ended) progress.handler = std::move(handler);
+    if (!progress.open || progress.ended) return;
+    progress.handler = std::move(handler);
+    if (draining_ && progress.handler != nullptr) progress.handler->on_draining();
   });
 }
 

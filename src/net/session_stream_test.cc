@@ -71,9 +71,9 @@ class StreamTest : public ::testing::Test {
       stream.finish(Status::error(base::Code::permission_denied, "no"));
       return nullptr;
     });
-    router.streaming("/test.Service/Forget", [](Stream) { return nullptr; });
+    router.streaming("/test.Service/Forget", [](const Stream&) { return nullptr; });
     router.streaming("/test.Service/Throw",
-                     [](Stream) -> std::unique_ptr<StreamHandler> { throw std::runtime_error("a fault"); });
+                     [](const Stream&) -> std::unique_ptr<StreamHandler> { throw std::runtime_error("a fault"); });
     return router;
   }
   void send(std::string_view message, bool ends = false) {
@@ -316,6 +316,10 @@ TEST_F(StreamTest, DrainingTellsTheHandler) {
   EXPECT_FALSE(heard.cancelled);
   session.turn([&] { stream().finish(Status::error(base::Code::unavailable, "draining")); });
   EXPECT_EQ(session.outcome(1).status(), "14");
+  // A stream that the client opened before it knew is told at once.
+  heard.draining = false;
+  session.receive(session.client().headers(3, ClientFrames::grpc_headers(method), false));
+  EXPECT_TRUE(heard.draining);
 }
 
 }  // namespace

@@ -246,6 +246,9 @@ TEST_F(UnaryTest, HeadersOverTheLimitAreRefusedWithTheLimit) {
   const Outcome outcome = call(echo, "", {{"big", std::string(3000, 'x')}});
   EXPECT_EQ(outcome.status(), "8");
   EXPECT_THAT(outcome.message(), HasSubstr("2000"));
+  HeaderList first = ClientFrames::grpc_headers(echo);
+  first.emplace(first.begin() + 4, "big", std::string(3000, 'x'));
+  EXPECT_EQ(send(first, grpc_message("")).status(), "8");
   EXPECT_EQ(call(echo, "still here").status(), "0");
 }
 
