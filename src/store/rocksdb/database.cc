@@ -7,8 +7,7 @@
 #include <array>
 #include <system_error>
 
-#include "base/log.h"
-#include "store/rocksdb/torn_log.h"
+#include "store/rocksdb/log_check.h"
 #include "store/rocksdb/tuning.h"
 #include "store/varint.h"
 
@@ -50,16 +49,6 @@ base::Result<> damaged(const StoreFolder& folder, const std::string& what) {
               "the store " + folder.path().string() + " is damaged: " + what + "; restore it from a backup");
 }
 
-// The logs are refused only because of what a power cut does to a write that was never acknowledged.
-bool ends_in_torn_write(const StoreFolder& folder) {
-  const auto torn = find_torn_tail(folder.database_path());
-  if (!torn || !*torn) return false;
-  base::log::warn(
-      "the log of the store ends in a write that a power cut left unfinished; it was never acknowledged and is dropped",
-      {{"file", (*torn)->log.string()}, {"offset", (*torn)->offset}});
-  return true;
-}
-
 }  // namespace
 
 base::Error engine_error(const rocksdb::Status& status, std::string_view doing) {
@@ -71,33 +60,23 @@ base::Error engine_error(const rocksdb::Status& status, std::string_view doing) 
 base::Result<std::unique_ptr<Database>> Database::open(StoreFolder& folder, const RocksdbOptions& options,
                                                        const EngineHooks& hooks, Poison& poison) {
   if (auto checked = check_files(folder); !checked) return std::unexpected(std::move(checked.error()));
+  if (auto checked = check_logs(folder.database_path()); !checked) return std::unexpected(std::move(checked.error()));
   auto database_options = store::database_options(options, hooks, poison);
   database_options.create_if_missing = folder.is_new();
   database_options.create_missing_column_families = folder.is_new();
   std::unique_ptr<Database> database(new Database);
-  auto status = database->open(folder, database_options, options);
-  if (status.IsCorruption() && ends_in_torn_write(folder)) {
-    // Reads the logs up to the torn write, behind which there is nothing.
-    database_options.wal_recovery_mode = rocksdb::WALRecoveryMode::kPointInTimeRecovery;
-    status = database->open(folder, database_options, options);
-  }
+  rocksdb::DB* db = nullptr;
+  const auto status = rocksdb::DB::Open(database_options, folder.database_path().string(), column_descriptors(options),
+                                        &database->columns_, &db);
   if (!status.ok()) {
     base::Error error = engine_error(status, "opening the store " + folder.path().string());
     if (error.code == Code::data_loss) error.message += "; nothing was changed; restore the store from a backup";
     return std::unexpected(std::move(error));
   }
+  database->db_.reset(db);
   if (auto done = database->read_or_write_meta(folder, options); !done) return std::unexpected(std::move(done.error()));
   if (auto found = database->find_head(folder); !found) return std::unexpected(std::move(found.error()));
   return database;
-}
-
-rocksdb::Status Database::open(const StoreFolder& folder, const rocksdb::DBOptions& database_options,
-                               const RocksdbOptions& options) {
-  rocksdb::DB* db = nullptr;
-  auto status =
-      rocksdb::DB::Open(database_options, folder.database_path().string(), column_descriptors(options), &columns_, &db);
-  db_.reset(db);
-  return status;
 }
 
 Database::~Database() {
@@ -107,7 +86,7 @@ Database::~Database() {
 }
 
 base::Result<> Database::read_or_write_meta(StoreFolder& folder, const RocksdbOptions& options) {
-  auto* const meta = columns_[0];
+  auto* const meta = columns_[default_column];
   if (folder.is_new()) {
     std::string stretch_events;
     append_varint(stretch_events, options.stretch_events);

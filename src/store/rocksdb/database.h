@@ -26,6 +26,13 @@ inline std::unexpected<base::Error> engine_failure(const rocksdb::Status& status
   return std::unexpected(engine_error(status, doing));
 }
 
+// The columns by their numbers in the database, which are those of their places in column_descriptors.
+inline constexpr std::size_t default_column = 0;
+inline constexpr std::size_t events_column = 1;
+inline constexpr std::size_t index_column = 2;
+inline constexpr std::size_t cursors_column = 3;
+inline constexpr std::size_t snapshots_column = 4;
+
 // An open database and its columns. Any thread; must be destroyed after every iterator made from it.
 class Database {
  public:
@@ -38,10 +45,10 @@ class Database {
   ~Database();
 
   rocksdb::DB& db() { return *db_; }
-  rocksdb::ColumnFamilyHandle* events() const { return columns_[1]; }
-  rocksdb::ColumnFamilyHandle* index() const { return columns_[2]; }
-  rocksdb::ColumnFamilyHandle* cursors() const { return columns_[3]; }
-  rocksdb::ColumnFamilyHandle* snapshots() const { return columns_[4]; }
+  rocksdb::ColumnFamilyHandle* events() const { return columns_[events_column]; }
+  rocksdb::ColumnFamilyHandle* index() const { return columns_[index_column]; }
+  rocksdb::ColumnFamilyHandle* cursors() const { return columns_[cursors_column]; }
+  rocksdb::ColumnFamilyHandle* snapshots() const { return columns_[snapshots_column]; }
 
   std::uint32_t stretch_events() const { return stretch_events_; }
   // The number of events in the store: found at opening, when their files were checked to be gapless.
@@ -49,8 +56,6 @@ class Database {
 
  private:
   Database() = default;
-  rocksdb::Status open(const StoreFolder& folder, const rocksdb::DBOptions& database_options,
-                       const RocksdbOptions& options);
   base::Result<> read_or_write_meta(StoreFolder& folder, const RocksdbOptions& options);
   struct EventsFile {
     std::string name;

@@ -1,5 +1,6 @@
 #include "store/rocksdb/fault_file_system.h"
 
+#include <algorithm>
 #include <filesystem>
 #include <fstream>
 #include <utility>
@@ -11,6 +12,23 @@ namespace thalo::store {
 using rocksdb::IODebugContext;
 using rocksdb::IOOptions;
 using rocksdb::IOStatus;
+
+namespace {
+
+// Pages reach the disk in any order: some of those behind `synced` read as zeros.
+void leave_pages_unwritten(const std::string& path, std::uint64_t synced, std::mt19937& random) {
+  constexpr std::uint64_t page_bytes = 4096;
+  const std::uint64_t size = std::filesystem::file_size(path);
+  std::fstream file(path, std::ios::in | std::ios::out | std::ios::binary);
+  for (std::uint64_t page = synced / page_bytes * page_bytes; page < size; page += page_bytes) {
+    if (random() % 4 != 0) continue;
+    const std::uint64_t begin = std::max(page, synced);
+    file.seekp(static_cast<std::streamoff>(begin));
+    file << std::string(std::min(page + page_bytes, size) - begin, '\0');
+  }
+}
+
+}  // namespace
 
 class FaultFileSystem::File final : public rocksdb::FSWritableFileOwnerWrapper {
  public:
@@ -115,8 +133,9 @@ void FaultFileSystem::drop_unsynced(std::mt19937* random) {
       continue;
     }
     const std::uint64_t unsynced = written.size - written.synced;
-    std::filesystem::resize_file(
-        path, written.synced + (random != nullptr && unsynced > 0 ? (*random)() % (unsynced + 1) : 0));
+    const std::uint64_t kept = random != nullptr && unsynced > 0 ? (*random)() % (unsynced + 1) : 0;
+    std::filesystem::resize_file(path, written.synced + kept);
+    if (kept > 0 && path.ends_with(".log")) leave_pages_unwritten(path, written.synced, *random);
   }
   for (; random != nullptr && !unsynced_renames_.empty(); unsynced_renames_.pop_back()) {
     const auto& [path, replaced] = unsynced_renames_.back();

@@ -40,8 +40,8 @@ class FaultFileSystem final : public rocksdb::FileSystemWrapper {
   // Syncs of files so far, failed ones too.
   std::uint64_t syncs() const;
   // What a power cut leaves, once the database is closed: every file up to what was synced; files whose folder was not
-  // synced since they were made are gone. When `random` is given, also a random part of what was not synced, and
-  // renames that were not synced may be undone. Power is back afterwards.
+  // synced since they were made are gone. When `random` is given, also a random part of what was not synced, with
+  // pages of logs unwritten, and renames that were not synced may be undone. Power is back afterwards.
   void drop_unsynced(std::mt19937* random = nullptr);
 
   // --- rocksdb::FileSystem ---

@@ -9,6 +9,8 @@
 #include <fstream>
 #include <random>
 
+#include "base/log.h"
+#include "store/rocksdb/log_check.h"
 #include "store/rocksdb/rocksdb_place.h"
 
 namespace thalo::store {
@@ -267,12 +269,46 @@ TEST_F(LogTest, DamageInTheMiddleIsRefusedByName) {
   const fs::path log = crash(200);
   const auto middle = fs::file_size(log) / 2;
   flip_byte(log, middle);
-  expect_refused(Code::data_loss, "opening the store");
-  expect_refused(Code::data_loss, "Corruption");
+  expect_refused(Code::data_loss, log.string() + " is damaged at byte ");
+  expect_refused(Code::data_loss, "nothing was changed");
   flip_byte(log, middle);
   const auto store = open();
   EXPECT_EQ(store->head(), 200u) << "the refusals changed nothing";
   expect_consistent(*store);
+}
+
+TEST_F(LogTest, AFlippedBitAnywhereIsRefused) {
+  const fs::path log = crash(60);
+  const auto size = fs::file_size(log);
+  std::mt19937 random(1);
+  for (int round = 0; round < 500; ++round) {
+    const auto at = round < 10 ? size - 1 - static_cast<unsigned>(round) : random() % size;
+    flip_byte(log, at);
+    const auto checked = check_logs(place_.path() / "rocksdb");
+    ASSERT_FALSE(checked) << at;
+    EXPECT_EQ(checked.error().code, Code::data_loss);
+    flip_byte(log, at);
+  }
+  EXPECT_TRUE(check_logs(place_.path() / "rocksdb"));
+  EXPECT_EQ(fs::file_size(log), size) << "a whole log is left alone";
+}
+
+TEST_F(LogTest, CutAnywhereItLosesOnlyWhatStoodBehindTheCut) {
+  const fs::path log = crash(60);
+  const fs::path whole = place_.path() / "whole";
+  fs::copy_file(log, whole);
+  base::log::set_level(base::log::Level::error);
+  std::mt19937 random(1);
+  for (int round = 0; round < 150; ++round) {
+    const auto at = random() % fs::file_size(whole);
+    fs::copy_file(whole, log, fs::copy_options::overwrite_existing);
+    fs::resize_file(log, at);
+    ASSERT_TRUE(check_logs(place_.path() / "rocksdb"));
+    // Commands here have some thousand bytes and come with chunks of the index.
+    EXPECT_LE(fs::file_size(log), at);
+    EXPECT_GE(fs::file_size(log) + 2'000, at);
+  }
+  base::log::set_level(base::log::Level::info);
 }
 
 // What a power cut makes of a large last write: the test writes zeros where its blocks never reached the disk.
@@ -323,12 +359,12 @@ TEST_F(TornLogTest, UnwrittenToTheEnd) {
 
 TEST_F(TornLogTest, AnUnwrittenPageBeforeTheLastWriteIsDamage) {
   write_zeros(8192, 4096);
-  expect_refused(Code::data_loss, "opening the store");
+  expect_refused(Code::data_loss, log_.string() + " is damaged at byte ");
 }
 
 TEST_F(TornLogTest, AFlippedBitInTheLastWriteIsDamage) {
   flip_byte(log_, size_ - 50'000);
-  expect_refused(Code::data_loss, "opening the store");
+  expect_refused(Code::data_loss, log_.string() + " is damaged at byte ");
 }
 
 TEST_F(TornLogTest, AnUnwrittenPageBeforeACompleteWriteIsDamage) {
@@ -342,7 +378,7 @@ TEST_F(TornLogTest, AnUnwrittenPageBeforeACompleteWriteIsDamage) {
   log_ = files(".log").back();
   ASSERT_GT(fs::file_size(log_), 2 * entry_bytes);
   write_zeros(page % 65'536 / 4096 * 4096, 4096);
-  expect_refused(Code::data_loss, "opening the store");
+  expect_refused(Code::data_loss, log_.string() + " is damaged at byte ");
 }
 
 TEST_F(LogTest, ALostLogIsRefused) {

@@ -71,7 +71,7 @@ rocksdb::BlockBasedTableOptions table_options(const std::shared_ptr<rocksdb::Cac
   return table;
 }
 
-rocksdb::ColumnFamilyOptions small_column(const std::shared_ptr<rocksdb::Cache>& cache) {
+rocksdb::ColumnFamilyOptions small_options(const std::shared_ptr<rocksdb::Cache>& cache) {
   rocksdb::ColumnFamilyOptions column;
   column.write_buffer_size = 4 * mebibyte;
   column.max_write_buffer_number = 2;
@@ -80,8 +80,8 @@ rocksdb::ColumnFamilyOptions small_column(const std::shared_ptr<rocksdb::Cache>&
   return column;
 }
 
-rocksdb::ColumnFamilyOptions events_column(const RocksdbOptions& options,
-                                           const std::shared_ptr<rocksdb::Cache>& cache) {
+rocksdb::ColumnFamilyOptions events_options(const RocksdbOptions& options,
+                                            const std::shared_ptr<rocksdb::Cache>& cache) {
   rocksdb::ColumnFamilyOptions column;
   column.write_buffer_size = options.events_buffer_bytes;
   column.max_write_buffer_number = 3;
@@ -100,7 +100,8 @@ rocksdb::ColumnFamilyOptions events_column(const RocksdbOptions& options,
   return column;
 }
 
-rocksdb::ColumnFamilyOptions index_column(const RocksdbOptions& options, const std::shared_ptr<rocksdb::Cache>& cache) {
+rocksdb::ColumnFamilyOptions index_options(const RocksdbOptions& options,
+                                           const std::shared_ptr<rocksdb::Cache>& cache) {
   rocksdb::ColumnFamilyOptions column;
   column.write_buffer_size = options.index_buffer_bytes;
   column.max_write_buffer_number = 3;
@@ -123,10 +124,9 @@ rocksdb::ColumnFamilyOptions index_column(const RocksdbOptions& options, const s
 rocksdb::DBOptions database_options(const RocksdbOptions& options, const EngineHooks& hooks, Poison& poison) {
   rocksdb::DBOptions database;
   if (hooks.env != nullptr) database.env = hooks.env;
-  // A tail that was cut short by a crash is an unfinished, unacknowledged write and is dropped; anything else wrong in
-  // a log refuses to open. Reused logs would make the two look the same, so there are none (docs/format.md,
-  // "Recovery").
-  database.wal_recovery_mode = rocksdb::WALRecoveryMode::kTolerateCorruptedTailRecords;
+  // What a crash may leave at the end of the logs is dropped before RocksDB sees them (log_check.h); anything else that
+  // is wrong refuses to open. Reused logs would make the two look the same, so there are none.
+  database.wal_recovery_mode = rocksdb::WALRecoveryMode::kAbsoluteConsistency;
   database.recycle_log_file_num = 0;
   database.track_and_verify_wals_in_manifest = true;
   database.paranoid_checks = true;
@@ -153,11 +153,11 @@ rocksdb::DBOptions database_options(const RocksdbOptions& options, const EngineH
 
 std::vector<rocksdb::ColumnFamilyDescriptor> column_descriptors(const RocksdbOptions& options) {
   const auto cache = rocksdb::NewLRUCache(options.cache_bytes);
-  return {{rocksdb::kDefaultColumnFamilyName, small_column(cache)},
-          {"events", events_column(options, cache)},
-          {"index", index_column(options, cache)},
-          {"cursors", small_column(cache)},
-          {"snapshots", small_column(cache)}};
+  return {{rocksdb::kDefaultColumnFamilyName, small_options(cache)},
+          {"events", events_options(options, cache)},
+          {"index", index_options(options, cache)},
+          {"cursors", small_options(cache)},
+          {"snapshots", small_options(cache)}};
 }
 
 }  // namespace thalo::store

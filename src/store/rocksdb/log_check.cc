@@ -1,0 +1,221 @@
+#include "store/rocksdb/log_check.h"
+
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <charconv>
+#include <map>
+#include <string>
+#include <system_error>
+
+#include "base/log.h"
+#include "store/rocksdb/log_pieces.h"
+
+namespace thalo::store {
+namespace {
+
+using base::Code;
+
+constexpr std::size_t sector_bytes = 512;
+constexpr std::size_t page_bytes = 4096;
+
+// A file's content, readable while this lives.
+class MappedFile {
+ public:
+  explicit MappedFile(const std::filesystem::path& path) : file_(::open(path.c_str(), O_RDWR | O_CLOEXEC)) {
+    struct stat status{};
+    if (file_ < 0 || ::fstat(file_, &status) != 0) return;
+    size_ = static_cast<std::size_t>(status.st_size);
+    is_open_ = true;
+    if (size_ == 0) return;
+    content_ = ::mmap(nullptr, size_, PROT_READ, MAP_PRIVATE, file_, 0);
+    is_open_ = content_ != MAP_FAILED;
+  }
+  MappedFile(const MappedFile&) = delete;
+  MappedFile& operator=(const MappedFile&) = delete;
+  ~MappedFile() {
+    if (is_open_ && size_ > 0) ::munmap(content_, size_);
+    if (file_ >= 0) ::close(file_);
+  }
+  bool is_open() const { return is_open_; }
+  std::string_view content() const { return {static_cast<const char*>(content_), size_}; }
+  // Durable when it returns.
+  bool cut(std::uint64_t size) { return ::ftruncate(file_, static_cast<off_t>(size)) == 0 && ::fsync(file_) == 0; }
+
+ private:
+  int file_;
+  std::size_t size_ = 0;
+  void* content_ = nullptr;
+  bool is_open_ = false;
+};
+
+bool is_zero(std::string_view bytes) {
+  return std::ranges::all_of(bytes, [](char byte) { return byte == 0; });
+}
+
+// A sector that was never written, in or behind the entry at `entry`; or the rest of the page in which it broke off.
+bool has_unwritten_sector(std::string_view log, std::size_t entry, std::size_t broken) {
+  const std::size_t page_end = std::min(log.size(), broken - broken % page_bytes + page_bytes);
+  if (is_zero(log.substr(broken, page_end - broken))) return true;
+  std::size_t at = (entry + sector_bytes - 1) / sector_bytes * sector_bytes;
+  for (; at + sector_bytes <= log.size(); at += sector_bytes) {
+    if (is_zero(log.substr(at, sector_bytes))) return true;
+  }
+  return false;
+}
+
+// Whether nobody was told of what stands behind the first incomplete entry. A write of events or cursors begins only
+// when the one before it is synced, and with it everything in all logs so far. So at most one such write can stand
+// there, at the very end; and it must follow the last event before directly: otherwise events are missing that were
+// synced before it was written.
+class UnfinishedWrites {
+ public:
+  explicit UnfinishedWrites(std::optional<model::GlobalPosition> last_event) : last_event_(last_event) {}
+
+  // Looks at what stands in a log from `at` on; false when somebody was told of it.
+  bool accept(std::string_view log, std::size_t at) {
+    std::string entry;
+    bool in_entry = false;
+    while ((at = next_piece(at)) < log.size()) {
+      const Piece piece = read_piece(log, at);
+      if (piece.kind == PieceKind::bad || piece.kind == PieceKind::cut_short) {
+        // Where the next piece begins is not known: it could be anywhere.
+        in_entry = false;
+        ++at;
+        continue;
+      }
+      if (piece.begins_entry()) entry.clear();
+      in_entry = piece.begins_entry() || in_entry;
+      entry += piece.content;
+      if (in_entry && piece.ends_entry()) {
+        if (!accept_entry(summarize_entry(entry))) return false;
+        in_entry = false;
+      }
+      at = piece.end;
+    }
+    return true;
+  }
+
+ private:
+  bool accept_entry(const EntrySummary& entry) {
+    if (has_synced_) return false;
+    if (!entry.is_synced) return true;
+    has_synced_ = true;
+    return last_event_ && entry.first_event && *entry.first_event == *last_event_ + 1;
+  }
+
+  const std::optional<model::GlobalPosition> last_event_;
+  bool has_synced_ = false;
+};
+
+base::Result<> system_failure(std::string_view doing, const std::filesystem::path& path) {
+  return base::fail(Code::unavailable, "cannot " + std::string(doing) + " " + path.string() + ": " +
+                                           std::generic_category().message(errno));
+}
+
+using Logs = std::map<std::uint64_t, std::filesystem::path>;
+
+Logs find_logs(const std::filesystem::path& folder) {
+  Logs logs;
+  std::error_code error;
+  for (const auto& entry : std::filesystem::directory_iterator(folder, error)) {
+    const std::string name = entry.path().stem().string();
+    std::uint64_t number = 0;
+    if (entry.path().extension() != ".log") continue;
+    if (std::from_chars(name.data(), name.data() + name.size(), number).ec == std::errc())
+      logs.emplace(number, entry.path());
+  }
+  return logs;
+}
+
+// Drops what stands in the log at `broken` from `check.offset` on, and in the logs after it.
+base::Result<> cut(const Logs& logs, Logs::const_iterator broken, const LogCheck& check) {
+  base::log::warn(
+      "the log of the store ends in writes that were not finished; nobody was told of them and they are dropped",
+      {{"file", broken->second.string()}, {"offset", check.offset}});
+  for (auto log = broken; log != logs.end(); ++log) {
+    MappedFile file(log->second);
+    const std::uint64_t size = log == broken ? check.offset : 0;
+    if (!file.is_open() || !file.cut(size)) return system_failure("cut the unfinished end of", log->second);
+  }
+  return {};
+}
+
+// `broken` has an entry that is not complete. Whether that and everything behind it may be dropped.
+base::Result<bool> is_droppable(const Logs& logs, Logs::const_iterator broken, const LogCheck& check) {
+  if (check.end == LogEnd::damaged) return false;
+  UnfinishedWrites unfinished(check.last_event);
+  for (auto log = broken; log != logs.end(); ++log) {
+    MappedFile file(log->second);
+    if (!file.is_open()) return std::unexpected(system_failure("read the log", log->second).error());
+    if (!unfinished.accept(file.content(), log == broken ? check.broken + 1 : 0)) return false;
+  }
+  return true;
+}
+
+}  // namespace
+
+LogCheck check_log(std::string_view log, std::optional<model::GlobalPosition> last_event) {
+  LogCheck check{.last_event = last_event};
+  std::string entry;
+  bool in_entry = false;
+  std::size_t at = 0;
+  while ((at = next_piece(at)) < log.size()) {
+    if (!in_entry) check.offset = at;
+    check.broken = at;
+    const Piece piece = read_piece(log, at);
+    if (piece.kind == PieceKind::cut_short) {
+      check.end = LogEnd::cut_short;
+      return check;
+    }
+    if (piece.kind == PieceKind::bad || piece.begins_entry() == in_entry) {
+      check.end = has_unwritten_sector(log, check.offset, at) ? LogEnd::torn : LogEnd::damaged;
+      // A piece that is whole but out of place may itself begin an entry.
+      if (piece.kind != PieceKind::bad) --check.broken;
+      return check;
+    }
+    if (piece.begins_entry()) entry.clear();
+    entry += piece.content;
+    in_entry = !piece.ends_entry();
+    if (!in_entry) {
+      if (const auto last = summarize_entry(entry).last_event) check.last_event = last;
+    }
+    at = piece.end;
+  }
+  check.broken = log.size();
+  if (in_entry) check.end = LogEnd::cut_short;
+  if (!in_entry) check.offset = log.size();
+  return check;
+}
+
+base::Result<> check_logs(const std::filesystem::path& folder) {
+  const Logs logs = find_logs(folder);
+  std::optional<model::GlobalPosition> last_event;
+  for (auto log = logs.begin(); log != logs.end(); ++log) {
+    LogCheck check;
+    std::uint64_t size = 0;
+    {
+      const MappedFile file(log->second);
+      if (!file.is_open()) return system_failure("read the log", log->second);
+      size = file.content().size();
+      check = check_log(file.content(), last_event);
+    }
+    last_event = check.last_event;
+    if (check.end == LogEnd::whole) continue;
+    const auto droppable = is_droppable(logs, log, check);
+    if (!droppable) return std::unexpected(droppable.error());
+    if (*droppable) return cut(logs, log, check);
+    return base::fail(
+        Code::data_loss,
+        "the log " + log->second.string() + " is damaged at byte " + std::to_string(check.offset) + " of " +
+            std::to_string(size) +
+            ", and acknowledged events may stand behind it; nothing was changed; restore the store from a backup");
+  }
+  return {};
+}
+
+}  // namespace thalo::store
