@@ -3,6 +3,7 @@
 #include <memory>
 #include <utility>
 
+#include "rpc/blocking_call.h"
 #include "rpc/translate.h"
 
 namespace thalo::rpc {
@@ -46,15 +47,15 @@ void execute(net::UnaryCall call, command::Router& commands) {
   commands.execute(std::move(command), std::make_unique<ExecuteCaller>(std::move(call)));
 }
 
-void publish(net::UnaryCall& call, command::ModuleFolder& modules) {
-  auto request = parse<::thalo::PublishModule>(call.request());
-  if (!request) return call.fail(std::move(request.error()));
+void publish(const std::shared_ptr<net::UnaryCall>& call, command::ModuleFolder& modules) {
+  auto request = parse<::thalo::PublishModule>(call->request());
+  if (!request) return call->fail(std::move(request.error()));
   auto published = modules.publish(request->name(), request->module());
-  if (!published) return call.fail(std::move(published.error()));
+  if (!published) return call->fail(std::move(published.error()));
   ::thalo::PublishResponse response;
   response.set_success(true);
   response.set_message("ok");
-  call.finish(response.SerializeAsString());
+  call->finish(response.SerializeAsString());
 }
 
 }  // namespace
@@ -63,11 +64,9 @@ void add_command_center(net::Router& methods, command::Router& commands, command
                         env::Executor& executor) {
   methods.unary("/thalo.CommandCenter/Execute",
                 [&commands](net::UnaryCall call) { execute(std::move(call), commands); });
-  methods.unary("/thalo.CommandCenter/Publish", [&modules, &executor](net::UnaryCall call) {
-    auto shared = std::make_shared<net::UnaryCall>(std::move(call));
-    if (auto posted = executor.post([shared, &modules] { publish(*shared, modules); }); !posted)
-      shared->fail(std::move(posted.error()));
-  });
+  methods.unary(
+      "/thalo.CommandCenter/Publish",
+      blocking(executor, [&modules](const std::shared_ptr<net::UnaryCall>& call) { publish(call, modules); }));
 }
 
 }  // namespace thalo::rpc

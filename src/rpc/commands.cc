@@ -3,6 +3,7 @@
 #include <memory>
 #include <utility>
 
+#include "rpc/execute_stream.h"
 #include "rpc/translate.h"
 
 namespace thalo::rpc {
@@ -17,11 +18,7 @@ class ExecuteCaller final : public command::Caller {
   void answer(base::Result<command::ExecuteOutcome> outcome) override {
     if (!outcome) return call_.fail(std::move(outcome.error()));
     v1::ExecuteResponse response;
-    if (auto* rejection = std::get_if<model::Rejection>(&*outcome)) {
-      response.mutable_rejected()->set_error(std::move(rejection->error));
-    } else {
-      to_wire(store_, std::get<model::Accepted>(*std::move(outcome)), *response.mutable_accepted());
-    }
+    to_wire(store_, *std::move(outcome), response);
     call_.finish(response.SerializeAsString());
   }
 
@@ -33,20 +30,8 @@ class ExecuteCaller final : public command::Caller {
 void execute(net::UnaryCall call, command::Router& commands, const store::Store& store) {
   auto request = parse<v1::ExecuteRequest>(call.request());
   if (!request) return call.fail(std::move(request.error()));
-  command::ExecuteRequest command{
-      .category = std::move(*request->mutable_category()),
-      .id = std::move(*request->mutable_id()),
-      .command = std::move(*request->mutable_command()),
-      .payload = std::move(*request->mutable_payload()),
-      .expected_version = std::nullopt,
-      .command_id = std::move(*request->mutable_command_id()),
-      .correlation_id = std::move(*request->mutable_correlation_id()),
-      .causation_id = std::move(*request->mutable_causation_id()),
-      .metadata = std::move(*request->mutable_metadata()),
-      .deadline = call.deadline(),
-  };
-  if (request->has_expected_version()) command.expected_version = request->expected_version();
-  if (command.payload.empty()) command.payload = "{}";
+  auto command = from_wire(*request);
+  command.deadline = call.deadline();
   commands.execute(std::move(command), std::make_unique<ExecuteCaller>(std::move(call), store.id()));
 }
 
@@ -55,6 +40,9 @@ void execute(net::UnaryCall call, command::Router& commands, const store::Store&
 void add_commands(net::Router& methods, command::Router& commands, const store::Store& store) {
   methods.unary("/thalo.v1.Commands/Execute",
                 [&commands, &store](net::UnaryCall call) { execute(std::move(call), commands, store); });
+  methods.streaming("/thalo.v1.Commands/ExecuteStream", [&commands, &store](net::Stream stream) {
+    return make_execute_stream(std::move(stream), commands, store);
+  });
 }
 
 }  // namespace thalo::rpc

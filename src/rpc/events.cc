@@ -2,11 +2,11 @@
 
 #include <algorithm>
 #include <memory>
-#include <mutex>
 #include <optional>
 #include <utility>
 
 #include "model/stream_name.h"
+#include "rpc/server_stream.h"
 #include "rpc/translate.h"
 
 namespace thalo::rpc {
@@ -14,140 +14,179 @@ namespace {
 
 using base::Code;
 
-// One ReadStream call: reads a batch, writes it, and goes on as long as the client takes what is written.
-//
-// Lives as long as the call's handler or a read under way. One read at a time: the next is posted by the one before it,
-// or by on_writable after a read that stopped because the client was behind.
-class StreamReader : public std::enable_shared_from_this<StreamReader> {
+constexpr std::size_t batch_size_bytes = 64 << 10;
+// How many events one read of the whole store looks at before it says where it is: a rare filter must not hold a
+// reading thread for long.
+constexpr std::uint64_t scan_events_max = 100'000;
+
+std::uint64_t limit_of(std::uint64_t limit) { return limit == 0 ? UINT64_MAX : limit; }
+
+std::size_t size_of(const model::EventView& event) {
+  return event.data.size() + event.metadata.size() + event.stream.size() + event.type.size() + 64;
+}
+
+// ReadStream: the events that exist when it starts; later ones are not shown.
+class StreamSource final : public BatchSource {
  public:
-  StreamReader(net::Stream stream, store::Store& store, env::Executor& executor)
-      : stream_(std::move(stream)), store_(store), executor_(executor) {}
+  StreamSource(store::Store& store, v1::ReadStreamRequest request)
+      : store_(store), request_(std::move(request)), left_(limit_of(request_.limit())) {}
 
-  void start(v1::ReadStreamRequest request) {
-    if (auto name = model::StreamName::parse(request.stream()); !name) return finish(std::move(name.error()));
-    request_ = std::move(request);
-    left_ = request_->limit() == 0 ? UINT64_MAX : request_->limit();
-    post();
-  }
-
-  bool started() const { return request_.has_value(); }
-
-  void writable() {
-    {
-      std::lock_guard lock(mutex_);
-      if (!behind_) return;
-      behind_ = false;
-    }
-    post();
-  }
-
-  void finish(base::Error error) { stream_.finish(net::Status::from(std::move(error))); }
-
- private:
-  static constexpr int batch_size_bytes = 64 << 10;
-
-  void post() {
-    auto posted = executor_.post([self = shared_from_this()] { self->read(); });
-    if (!posted) finish(std::move(posted.error()));
-  }
-
-  // Where the read starts and which events existed when the call came: later ones are not shown.
-  base::Result<> prepare() {
-    auto version = store_.stream_version(request_->stream());
-    if (!version) return std::unexpected(version.error());
-    end_ = *version;
-    if (request_->backwards()) {
-      next_ = end_ == 0 ? 0 : std::min<std::uint64_t>(request_->has_from() ? request_->from() : end_ - 1, end_ - 1);
-    } else {
-      next_ = request_->from();
-    }
-    prepared_ = true;
-    done_ = end_ == 0 || (!request_->backwards() && next_ >= end_);
-    return {};
-  }
-
-  void read() {
+  base::Result<Batch> next() override {
     if (!prepared_) {
-      if (auto ready = prepare(); !ready) return finish(std::move(ready.error()));
+      if (auto ready = prepare(); !ready) return std::unexpected(ready.error());
     }
-    while (!done_ && left_ > 0) {
-      if (stream_.cancelled()) return;
-      if (must_wait()) return;
-      if (auto read = read_batch(); !read) return finish(std::move(read.error()));
-    }
-    stream_.finish(net::Status::ok());
-  }
-
-  bool must_wait() {
-    std::lock_guard lock(mutex_);
-    behind_ = !stream_.writable();
-    return behind_;
-  }
-
-  base::Result<> read_batch() {
-    const bool backwards = request_->backwards();
+    if (done_ || left_ == 0) return Batch{{}, true};
+    const bool backwards = request_.backwards();
     v1::ReadStreamResponse response;
     std::size_t size_bytes = 0;
-    auto shown = store_.read_stream({.stream = request_->stream(),
+    auto shown = store_.read_stream({.stream = request_.stream(),
                                      .from = next_,
                                      .direction = backwards ? store::Direction::backwards : store::Direction::forwards,
                                      .limit = left_},
                                     [&](const model::EventView& event) {
                                       if (!backwards && event.position >= end_) return false;
                                       to_wire(store_.id(), event, *response.add_events());
-                                      size_bytes += event.data.size() + event.metadata.size() + event.stream.size() +
-                                                    event.type.size();
+                                      size_bytes += size_of(event);
                                       next_ = backwards ? event.position - 1 : event.position + 1;
                                       done_ = backwards ? event.position == 0 : next_ == end_;
                                       return !done_ && size_bytes < batch_size_bytes;
                                     });
     if (!shown) return std::unexpected(shown.error());
-    if (response.events().empty()) {
-      done_ = true;
-      return {};
-    }
+    if (response.events().empty()) return Batch{{}, true};
     left_ -= static_cast<std::uint64_t>(response.events_size());
-    return stream_.write(response.SerializeAsString());
+    return Batch{response.SerializeAsString(), done_ || left_ == 0};
   }
 
-  net::Stream stream_;
+ private:
+  base::Result<> prepare() {
+    auto version = store_.stream_version(request_.stream());
+    if (!version) return std::unexpected(version.error());
+    end_ = *version;
+    if (request_.backwards()) {
+      next_ = end_ == 0 ? 0 : std::min<std::uint64_t>(request_.has_from() ? request_.from() : end_ - 1, end_ - 1);
+    } else {
+      next_ = request_.from();
+    }
+    prepared_ = true;
+    done_ = end_ == 0 || (!request_.backwards() && next_ >= end_);
+    return {};
+  }
+
   store::Store& store_;
-  env::Executor& executor_;
-  std::optional<v1::ReadStreamRequest> request_;
+  const v1::ReadStreamRequest request_;
   bool prepared_ = false;
   bool done_ = false;
   model::Position next_ = 0;
   model::Position end_ = 0;
-  std::uint64_t left_ = 0;
-  std::mutex mutex_;
-  bool behind_ = false;  // guarded by mutex_: the client is behind, and nothing is posted
+  std::uint64_t left_;
 };
 
-class ReadStreamHandler final : public net::StreamHandler {
+// ReadAll: the events that exist when it starts.
+class AllSource final : public BatchSource {
  public:
-  ReadStreamHandler(net::Stream stream, store::Store& store, env::Executor& executor)
-      : reader_(std::make_shared<StreamReader>(std::move(stream), store, executor)) {}
+  AllSource(store::Store& store, const v1::ReadAllRequest& request)
+      : store_(store), next_(request.from()), end_(store.head()), left_(limit_of(request.limit())) {
+    filter_.categories.assign(request.categories().begin(), request.categories().end());
+    filter_.types.assign(request.types().begin(), request.types().end());
+    filter_.streams.assign(request.streams().begin(), request.streams().end());
+  }
 
-  void on_message(std::string_view message) override {
-    if (reader_->started()) return reader_->finish({Code::invalid_argument, "ReadStream takes one request"});
-    auto request = parse<v1::ReadStreamRequest>(message);
-    if (!request) return reader_->finish(std::move(request.error()));
-    reader_->start(*std::move(request));
+  base::Result<Batch> next() override {
+    if (next_ >= end_ || left_ == 0) return Batch{{}, true};
+    v1::ReadAllResponse response;
+    std::size_t size_bytes = 0;
+    auto read = store_.read_all(
+        {.from = next_, .filter = &filter_, .limit = left_, .scan_limit = std::min(scan_events_max, end_ - next_)},
+        [&](const model::EventView& event) {
+          to_wire(store_.id(), event, *response.add_events());
+          size_bytes += size_of(event);
+          return size_bytes < batch_size_bytes;
+        });
+    if (!read) return std::unexpected(read.error());
+    left_ -= read->shown;
+    const bool stuck = read->next == next_;
+    next_ = read->next;
+    response.set_next(next_);
+    response.set_skipped(read->skipped);
+    return Batch{response.SerializeAsString(), stuck || next_ >= end_ || left_ == 0};
   }
-  void on_half_close() override {
-    if (!reader_->started()) reader_->finish({Code::invalid_argument, "ReadStream needs a request"});
-  }
-  void on_writable() override { reader_->writable(); }
 
  private:
-  std::shared_ptr<StreamReader> reader_;
+  store::Store& store_;
+  store::Filter filter_;
+  model::GlobalPosition next_;
+  const model::GlobalPosition end_;
+  std::uint64_t left_;
 };
+
+class AppendCaller final : public command::Caller {
+ public:
+  explicit AppendCaller(net::UnaryCall call) : call_(std::move(call)) {}
+  bool gone() const override { return call_.cancelled(); }
+  void answer(base::Result<command::ExecuteOutcome> outcome) override {
+    if (!outcome) return call_.fail(std::move(outcome.error()));
+    const auto& accepted = std::get<model::Accepted>(*outcome);
+    v1::AppendResponse response;
+    response.set_first_position(accepted.events.front().position);
+    response.set_first_global_position(accepted.events.front().global_position);
+    response.set_version(accepted.version);
+    call_.finish(response.SerializeAsString());
+  }
+
+ private:
+  net::UnaryCall call_;
+};
+
+void append(net::UnaryCall call, command::Router& commands) {
+  auto request = parse<v1::AppendRequest>(call.request());
+  if (!request) return call.fail(std::move(request.error()));
+  command::AppendRequest append;
+  append.stream = std::move(*request->mutable_stream());
+  if (request->has_expected_version()) append.expected_version = request->expected_version();
+  append.deadline = call.deadline();
+  append.events.reserve(static_cast<std::size_t>(request->events_size()));
+  for (v1::NewEvent& event : *request->mutable_events()) {
+    if (append.events.empty() && event.has_time_ms()) append.time_ms = event.time_ms();
+    append.events.push_back(
+        {std::move(*event.mutable_type()), std::move(*event.mutable_data()), std::move(*event.mutable_metadata())});
+  }
+  commands.append(std::move(append), std::make_unique<AppendCaller>(std::move(call)));
+}
+
+std::string store_id_text(const model::StoreId& id) {
+  static constexpr char hex[] = "0123456789abcdef";
+  std::string out;
+  for (const std::uint8_t byte : id) {
+    out += hex[byte >> 4];
+    out += hex[byte & 15];
+  }
+  return out;
+}
 
 }  // namespace
 
-void add_events(net::Router& methods, store::Store& store, env::Executor& executor) {
+void add_events(net::Router& methods, store::Store& store, command::Router& commands, env::Executor& executor) {
   methods.streaming("/thalo.v1.Events/ReadStream", [&store, &executor](net::Stream stream) {
-    return std::make_unique<ReadStreamHandler>(std::move(stream), store, executor);
+    return std::make_unique<BatchStreamHandler<v1::ReadStreamRequest>>(
+        std::move(stream), executor,
+        [&store](v1::ReadStreamRequest request) -> base::Result<std::unique_ptr<BatchSource>> {
+          if (auto name = model::StreamName::parse(request.stream()); !name) return std::unexpected(name.error());
+          return std::make_unique<StreamSource>(store, std::move(request));
+        });
+  });
+  methods.streaming("/thalo.v1.Events/ReadAll", [&store, &executor](net::Stream stream) {
+    return std::make_unique<BatchStreamHandler<v1::ReadAllRequest>>(
+        std::move(stream), executor,
+        [&store](const v1::ReadAllRequest& request) -> base::Result<std::unique_ptr<BatchSource>> {
+          return std::make_unique<AllSource>(store, request);
+        });
+  });
+  methods.unary("/thalo.v1.Events/Append", [&commands](net::UnaryCall call) { append(std::move(call), commands); });
+  methods.unary("/thalo.v1.Events/Head", [&store](net::UnaryCall call) {
+    v1::HeadResponse response;
+    response.set_head(store.head());
+    response.set_store_id(store_id_text(store.id()));
+    call.finish(response.SerializeAsString());
   });
 }
 

@@ -29,6 +29,29 @@ void to_wire(const model::StoreId& store, model::Accepted&& accepted, v1::Accept
   }
 }
 
+void to_wire(const model::StoreId& store, command::ExecuteOutcome&& outcome, v1::ExecuteResponse& out) {
+  if (auto* rejection = std::get_if<model::Rejection>(&outcome)) {
+    out.mutable_rejected()->set_error(std::move(rejection->error));
+  } else {
+    to_wire(store, std::get<model::Accepted>(std::move(outcome)), *out.mutable_accepted());
+  }
+}
+
+command::ExecuteRequest from_wire(v1::ExecuteRequest& request) {
+  command::ExecuteRequest out;
+  out.category = std::move(*request.mutable_category());
+  out.id = std::move(*request.mutable_id());
+  out.command = std::move(*request.mutable_command());
+  out.payload = std::move(*request.mutable_payload());
+  if (out.payload.empty()) out.payload = "{}";
+  if (request.has_expected_version()) out.expected_version = request.expected_version();
+  out.command_id = std::move(*request.mutable_command_id());
+  out.correlation_id = std::move(*request.mutable_correlation_id());
+  out.causation_id = std::move(*request.mutable_causation_id());
+  out.metadata = std::move(*request.mutable_metadata());
+  return out;
+}
+
 void to_wire(const model::EventView& event, ::thalo::Message& out) {
   out.set_id(event.global_position);
   out.set_global_id(event.global_position);

@@ -4,6 +4,7 @@
 #include <string_view>
 
 #include "base/result.h"
+#include "command/router.h"
 #include "model/command.h"
 #include "model/event.h"
 #include "thalo.pb.h"
@@ -14,6 +15,9 @@ namespace thalo::rpc {
 
 void to_wire(const model::StoreId& store, const model::EventView& event, v1::Event& out);
 void to_wire(const model::StoreId& store, model::Accepted&& accepted, v1::Accepted& out);
+void to_wire(const model::StoreId& store, command::ExecuteOutcome&& outcome, v1::ExecuteResponse& out);
+// The texts are moved out of `request`. An empty payload becomes {}.
+command::ExecuteRequest from_wire(v1::ExecuteRequest& request);
 // The message of Thalo 0.8. Its `id` is unique, as there: the global position.
 void to_wire(const model::EventView& event, ::thalo::Message& out);
 

@@ -29,7 +29,7 @@ int wait_for_signal(const sigset_t& signals, thalo::server::Runtime& runtime) {
   while (true) {
     const int signal = sigtimedwait(&signals, nullptr, &second);
     if (signal > 0) return signal;
-    runtime.check_health();
+    runtime.tick();
   }
 }
 

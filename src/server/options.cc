@@ -108,6 +108,20 @@ void check_addresses(const std::vector<std::string>& addresses) {
   }
 }
 
+std::map<std::string, std::uint64_t, std::less<>> parse_snapshot_events_of(const std::vector<std::string>& entries) {
+  std::map<std::string, std::uint64_t, std::less<>> out;
+  for (const std::string& entry : entries) {
+    const auto equals = entry.find('=');
+    std::uint64_t events = 0;
+    if (equals == std::string::npos || equals == 0 || !CLI::detail::lexical_cast(entry.substr(equals + 1), events)) {
+      throw CLI::ValidationError("--snapshot-events-of",
+                                 "'" + entry + "' is not of the form NAME=EVENTS, e.g. counter=100");
+    }
+    out[entry.substr(0, equals)] = events;
+  }
+  return out;
+}
+
 }  // namespace
 
 std::variant<Options, Exit> parse_options(int argc, const char* const* argv) {
@@ -117,6 +131,8 @@ std::variant<Options, Exit> parse_options(int argc, const char* const* argv) {
   std::string modules = options.modules_path.string();
   std::string module_cache;
   std::uint64_t time_limit_ms = static_cast<std::uint64_t>(options.limits.time_per_call.count());
+  std::uint64_t snapshot_interval_ms = static_cast<std::uint64_t>(options.snapshot_interval.count());
+  std::vector<std::string> snapshot_events_of;
   std::uint64_t fast_lane_time_ms = static_cast<std::uint64_t>(options.fast_lane_time.count());
   std::uint64_t drain_timeout_ms = static_cast<std::uint64_t>(options.drain_timeout.count());
 
@@ -164,12 +180,24 @@ std::variant<Options, Exit> parse_options(int argc, const char* const* argv) {
       ->check(at_least(1));
   flags.add("--entities-per-instance", options.limits.entities_per_instance, "Entities that share one module instance")
       ->check(at_least(1));
+  app.add_flag("--watch-modules", options.watch_modules,
+               "Serve module files that appear or change in the modules folder while running")
+      ->envname("THALO_WATCH_MODULES");
+  flags.add("--snapshot-events", options.snapshot_events,
+            "Events after which a snapshot of an entity is taken, where its module offers them; 0: never");
+  flags
+      .add("--snapshot-events-of", snapshot_events_of,
+           "The same for one aggregate, e.g. counter=100; may be given several times")
+      ->delimiter(',');
+  flags.add("--snapshot-interval-ms", snapshot_interval_ms,
+            "The least time between two snapshots of an entity, in milliseconds");
   flags.add("--drain-timeout-ms", drain_timeout_ms,
             "How long a stopping server waits for the calls in flight, in milliseconds");
 
   try {
     app.parse(argc, argv);
     check_addresses(options.addresses);
+    options.snapshot_events_of = parse_snapshot_events_of(snapshot_events_of);
     auto level = base::log::parse_level(log);
     if (!level) throw CLI::ValidationError("--log", level.error().message);
     options.log_level = *level;
@@ -185,6 +213,7 @@ std::variant<Options, Exit> parse_options(int argc, const char* const* argv) {
   options.module_cache_path =
       module_cache.empty() ? options.modules_path / ".cache" : std::filesystem::path(module_cache);
   options.limits.time_per_call = std::chrono::milliseconds(time_limit_ms);
+  options.snapshot_interval = std::chrono::milliseconds(snapshot_interval_ms);
   options.fast_lane_time = std::chrono::milliseconds(fast_lane_time_ms);
   options.drain_timeout = std::chrono::milliseconds(drain_timeout_ms);
   return options;

@@ -4,6 +4,8 @@
 #include <chrono>
 #include <cstdint>
 #include <filesystem>
+#include <functional>
+#include <map>
 #include <string>
 #include <variant>
 #include <vector>
@@ -24,6 +26,10 @@ struct Options {
   std::size_t read_threads = 2;
   std::size_t queue_commands_max = 8192;
   std::size_t message_size_bytes_max = std::size_t{16} << 20;
+  bool watch_modules = false;
+  std::uint64_t snapshot_events = 1000;
+  std::map<std::string, std::uint64_t, std::less<>> snapshot_events_of;  // by category
+  std::chrono::milliseconds snapshot_interval{10000};
   std::chrono::milliseconds drain_timeout{10000};
   wasm::Limits limits;
   std::chrono::milliseconds fast_lane_time{50};

@@ -13,10 +13,13 @@
 #include "env/clock.h"
 #include "env/executor.h"
 #include "net/server.h"
+#include "rpc/answer_runs.h"
 #include "rpc/command_center.h"
 #include "rpc/commands.h"
+#include "rpc/entities.h"
 #include "rpc/events.h"
 #include "rpc/health.h"
+#include "rpc/modules.h"
 #include "rpc/reflection.h"
 #include "store/rocksdb_store.h"
 #include "wasm/wasmtime_engine.h"
@@ -31,7 +34,9 @@ constexpr std::size_t read_queue_max = 10000;
 const std::vector<std::string>& served_services() {
   static const std::vector<std::string> names = {
       "thalo.v1.Commands",
+      "thalo.v1.Entities",
       "thalo.v1.Events",
+      "thalo.v1.Modules",
       "thalo.CommandCenter",
       "grpc.health.v1.Health",
       "grpc.reflection.v1.ServerReflection",
@@ -64,6 +69,9 @@ command::RouterOptions router_options(const Options& options) {
   out.cached_entities_max = options.cached_entities_max;
   out.shard.queue_commands_max = options.queue_commands_max;
   out.shard.limits = options.limits;
+  out.shard.snapshot_events = options.snapshot_events;
+  out.shard.snapshot_events_of = options.snapshot_events_of;
+  out.shard.snapshot_interval = options.snapshot_interval;
   out.fast_lane_time_per_call = options.fast_lane_time;
   return out;
 }
@@ -75,8 +83,8 @@ class WiredRuntime final : public Runtime {
       : options_(options),
         store_(std::move(store)),
         engine_(std::move(engine)),
-        modules_(options.modules_path, *engine_, catalog_),
-        router_(router_options(options), *store_, catalog_, clock_),
+        modules_(options.modules_path, *engine_, catalog_, clock_),
+        router_(router_options(options), *store_, catalog_, clock_, &answer_runs_),
         readers_("read", options.read_threads, read_queue_max),
         publisher_("publish", 1, 100),
         health_(std::set<std::string>(served_services().begin(), served_services().end())) {}
@@ -96,7 +104,9 @@ class WiredRuntime final : public Runtime {
   base::Result<> listen() {
     net::Router methods;
     rpc::add_commands(methods, router_, *store_);
-    rpc::add_events(methods, *store_, readers_);
+    rpc::add_entities(methods, {router_, catalog_, *store_, readers_, options_.limits});
+    rpc::add_events(methods, *store_, router_, readers_);
+    rpc::add_modules(methods, modules_, publisher_);
     rpc::add_command_center(methods, router_, modules_, publisher_);
     health_.add_to(methods);
     rpc::add_reflection(methods, served_services());
@@ -113,7 +123,12 @@ class WiredRuntime final : public Runtime {
 
   std::vector<std::string> addresses() const override { return listener_->addresses(); }
 
-  void check_health() override {
+  void tick() override {
+    if (options_.watch_modules) modules_.load_changed();
+    check_health();
+  }
+
+  void check_health() {
     if (known_poisoned_) return;
     const auto reason = store_->poisoned();
     if (!reason) return;
@@ -144,6 +159,7 @@ class WiredRuntime final : public Runtime {
   std::unique_ptr<wasm::Engine> engine_;
   command::Catalog catalog_;
   command::ModuleFolder modules_;
+  rpc::RpcAnswerRuns answer_runs_;
   command::Router router_;
   env::Executor readers_;
   env::Executor publisher_;

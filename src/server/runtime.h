@@ -18,9 +18,9 @@ class Runtime {
 
   virtual std::vector<std::string> addresses() const = 0;
 
-  // To be called now and then: when the store has begun to refuse writes, says so once in the log and in the health
-  // service.
-  virtual void check_health() = 0;
+  // To be called about once a second, from the thread that stops it: looks for changed module files where that is asked
+  // for, and says once in the log and in the health service when the store has begun to refuse writes.
+  virtual void tick() = 0;
 
   // Stops accepting, finishes what is in flight (at most for the drain timeout), syncs, closes. True when nothing had
   // to be cut off.

@@ -19,6 +19,7 @@ void StoreState::begin_call(std::string_view of_stream, std::uint64_t version, s
   time_ms = at_ms;
   clock_readings = 0;
   random_state = version;
+  timed_since.reset();
   out_of_time = false;
   memory.refused = false;
   host_trap.clear();

@@ -7,6 +7,7 @@
 #include <chrono>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -34,7 +35,7 @@ struct StoreState {
   std::int64_t time_ms = 0;
   std::uint64_t clock_readings = 0;
   std::uint64_t random_state = 0;
-  std::chrono::steady_clock::time_point started;
+  std::optional<std::chrono::nanoseconds> timed_since;  // of the thread's own time; from the call's first epoch on
   bool out_of_time = false;
   // What a host import could not do for the guest, e.g. an import that traps; kept for the error of the call.
   std::string host_trap;

@@ -169,7 +169,7 @@ def test_health_and_reflection(server):
     database = ProtoReflectionDescriptorDatabase(server.channel)
     assert {"thalo.v1.Commands", "thalo.v1.Events", "thalo.CommandCenter", "grpc.health.v1.Health"} <= set(database.get_services())
     service = DescriptorPool(database).FindServiceByName("thalo.v1.Commands")
-    assert [method.name for method in service.methods] == ["Execute"]
+    assert [method.name for method in service.methods] == ["Execute", "ExecuteStream"]
 
 
 def test_both_loopback_addresses_by_default(tmp_path):
