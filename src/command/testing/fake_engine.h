@@ -128,7 +128,9 @@ class FakeModule final : public wasm::Module {
   // `unappliable` is the event type its entities cannot apply.
   explicit FakeModule(std::string unappliable = "Poisonous", std::optional<std::string> snapshot_format = std::nullopt,
                       std::string digest = "d1")
-      : unappliable_(std::move(unappliable)), digest_(std::move(digest)), snapshot_format_(std::move(snapshot_format)) {}
+      : unappliable_(std::move(unappliable)),
+        digest_(std::move(digest)),
+        snapshot_format_(std::move(snapshot_format)) {}
 
   const std::string& name() const override { return name_; }
   const std::string& digest() const override { return digest_; }

@@ -1,0 +1,117 @@
+// Snapshots: taken between commands, never ahead of their stream, never trusted blindly.
+#include "command/testing/command_fixture.h"
+
+namespace thalo::command {
+namespace {
+
+using base::Code;
+using testing::accepted;
+using testing::CommandTest;
+using testing::FakeModule;
+using ::testing::HasSubstr;
+using testing::Outcome;
+
+class SnapshotTest : public CommandTest {
+ protected:
+  SnapshotTest() {
+    options_.shards = 1;
+    options_.shard.snapshot_events = 10;
+    options_.shard.snapshot_interval = std::chrono::milliseconds(0);
+    use(std::make_shared<FakeModule>("Poisonous", ""));
+  }
+  void use(std::shared_ptr<FakeModule> module) {
+    module_ = std::move(module);
+    catalog_.publish("counter", module_);
+  }
+  void restart() {
+    router().stop();
+    router_.reset();
+  }
+  // Commands until the store has a snapshot at or above `version`.
+  void fill(std::uint64_t version) {
+    while (true) {
+      const auto snapshot = store_.load_snapshot("counter-a").value();
+      if (snapshot && snapshot->version >= version) return;
+      auto command = request("a", "Add", "{\"n\":1}");
+      command.command_id = "id" + std::to_string(++ids_);
+      ASSERT_TRUE(run(std::move(command)));
+    }
+  }
+  int ids_ = 0;
+};
+
+TEST_F(SnapshotTest, ARebuiltEntityStartsFromItsSnapshot) {
+  fill(30);
+  const int total = static_cast<int>(stored("a").size());
+  restart();
+  const int before = module_->statistics().applied_events;
+  EXPECT_EQ(std::get<model::Rejection>(add("a", -1000).value()).error, "{\"count\":" + std::to_string(total) + "}");
+  EXPECT_EQ(module_->statistics().restores, 1);
+  EXPECT_LT(module_->statistics().applied_events - before, 25);
+}
+
+TEST_F(SnapshotTest, CommandIdsAreRememberedAcrossASnapshot) {
+  fill(30);
+  const auto total = stored("a").size();
+  restart();
+  auto again = request("a", "Add", "{\"n\":1}");
+  again.command_id = "id3";
+  const auto outcome = run(std::move(again));
+  EXPECT_TRUE(accepted(outcome).repeated);
+  EXPECT_EQ(accepted(outcome).events.at(0).position, 2u);
+  EXPECT_EQ(stored("a").size(), total);
+}
+
+TEST_F(SnapshotTest, ASnapshotThatFailsToRestoreIsDroppedAndTheEventsAreReplayed) {
+  fill(20);
+  const int total = static_cast<int>(stored("a").size());
+  restart();
+  module_->statistics().refuse_restore = true;
+  options_.shard.snapshot_events = 0;  // no new one is taken
+  EXPECT_EQ(std::get<model::Rejection>(add("a", -1000).value()).error, "{\"count\":" + std::to_string(total) + "}");
+  EXPECT_EQ(store_.load_snapshot("counter-a").value(), std::nullopt);
+}
+
+TEST_F(SnapshotTest, ADamagedSnapshotIsDroppedAndTheEventsAreReplayed) {
+  fill(20);
+  const int total = static_cast<int>(stored("a").size());
+  restart();
+  ASSERT_TRUE(store_.save_snapshot("counter-a", {10, "d1", "", "{\"state\":"}));
+  EXPECT_EQ(std::get<model::Rejection>(add("a", -1000).value()).error, "{\"count\":" + std::to_string(total) + "}");
+}
+
+TEST_F(SnapshotTest, IsBoundToTheDigestUnlessTheModuleNamesItsFormat) {
+  fill(20);
+  restart();
+  use(std::make_shared<FakeModule>("Poisonous", "", "d2"));
+  ASSERT_TRUE(add("a", 1));
+  EXPECT_EQ(module_->statistics().restores, 0) << "another digest, no format";
+  restart();
+  use(std::make_shared<FakeModule>("Poisonous", "v1", "d3"));
+  fill(40);
+  restart();
+  use(std::make_shared<FakeModule>("Poisonous", "v1", "d4"));
+  ASSERT_TRUE(add("a", 1));
+  EXPECT_EQ(module_->statistics().restores, 1) << "another digest, the same format";
+}
+
+TEST_F(SnapshotTest, ASnapshotAheadOfItsStreamIsNeverStoredOrUsed) {
+  fill(20);
+  const auto version = store_.load_snapshot("counter-a").value()->version;
+  store_.disk().hold_commits();
+  store_.disk().fail_next_sync("no power");
+  const int taken = module_->statistics().snapshots;
+  std::vector<std::future<Outcome>> sent;
+  for (int i = 0; i < 30; ++i) sent.push_back(send(request("a", "Add", "{\"n\":1}")));
+  while (module_->statistics().snapshots == taken) std::this_thread::yield();
+  store_.disk().release_commits();
+  for (auto& future : sent) EXPECT_FALSE(future.get());
+  restart();
+  EXPECT_EQ(store_.load_snapshot("counter-a").value()->version, version);
+  store_.disk().write_snapshot("counter-a", store::Snapshot{1000, "d1", "", "{\"state\":\"77\",\"command_ids\":[]}"});
+  const std::string right = "{\"count\":" + std::to_string(stored("a").size()) + "}";
+  EXPECT_EQ(std::get<model::Rejection>(add("a", -1000).value()).error, right);
+}
+
+}  // namespace
+}  // namespace thalo::command
