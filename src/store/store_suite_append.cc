@@ -115,6 +115,22 @@ TEST_P(StoreSuite, AppendsWaitingTogetherAreCommittedInOrderAndAnsweredInOneCall
   expect_consistent(*store_);
 }
 
+TEST_P(StoreSuite, AnAppendBehindOneInFlightCountsIt) {
+  RecordingSink sink;
+  place_->hold_commits();
+  ASSERT_TRUE(store_->append(make_append("c-1", {"a"}), sink));
+  place_->wait_until_held();
+  EXPECT_EQ(store_->stream_version("c-1"), 0u) << "not durable yet";
+  ASSERT_TRUE(store_->append(make_append("c-1", {"b"}, ExpectedVersion::exact(1)), sink));
+  ASSERT_TRUE(store_->append(make_append("c-1", {"x"}, ExpectedVersion::none()), sink));
+  place_->release_commits();
+  const auto outcomes = sink.wait(3);
+  EXPECT_TRUE(outcomes[0].result);
+  EXPECT_TRUE(outcomes[1].result);
+  EXPECT_FALSE(outcomes[2].result);
+  EXPECT_THAT(data_of(read_stream(*store_, {.stream = "c-1"})), ElementsAre("a", "b"));
+}
+
 TEST_P(StoreSuite, WhatASinkHearsIsReadable) {
   class ReadingSink final : public AppendSink {
    public:
@@ -352,6 +368,31 @@ TEST_P(StoreSuite, AFailedWriteFailsEverythingInAndBehindItsBatchUntilReopened) 
   EXPECT_THAT(data_of(read_all(*store_)), ElementsAre("a", "b"));
   EXPECT_TRUE(append(make_append("c-1", {"c"}, ExpectedVersion::exact(2)))) << "a reopened store writes again";
   expect_consistent(*store_);
+}
+
+TEST_P(StoreSuite, AWrongVersionFoundOnTopOfEventsThatWereNotStoredIsNotTold) {
+  // Makes the batch behind the first fail.
+  class FailingSink final : public AppendSink {
+   public:
+    explicit FailingSink(StorePlace& place) : place_(place) {}
+    void on_appended(std::span<AppendOutcome> /*outcomes*/) override { place_.fail_next_write(); }
+
+   private:
+    StorePlace& place_;
+  } first_sink(*place_);
+  RecordingSink sink;
+  place_->hold_commits();
+  ASSERT_TRUE(store_->append(make_append("c-1", {"a"}), first_sink));
+  place_->wait_until_held();
+  // In one batch: "b" is never stored, so the other has lost no race against it.
+  ASSERT_TRUE(store_->append(make_append("c-1", {"b"}), sink));
+  ASSERT_TRUE(store_->append(make_append("c-1", {"x"}, ExpectedVersion::exact(1)), sink));
+  place_->release_commits();
+  for (const auto& outcome : sink.wait(2)) {
+    ASSERT_FALSE(outcome.result);
+    EXPECT_EQ(outcome.result.error().code, Code::unavailable);
+  }
+  EXPECT_EQ(sink.calls(), 1u);
 }
 
 TEST_P(StoreSuite, AFailedSyncPoisonsAndAPowerCutLeavesOnlyWhatWasSynced) {

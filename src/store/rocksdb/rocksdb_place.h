@@ -24,6 +24,8 @@ class RocksdbPlace final : public StorePlace {
   RocksdbOptions options(const CommitLimits& limits = {}) const {
     RocksdbOptions options{.path = folder_, .commit = limits};
     options.stretch_events = stretch_events_;
+    // With short stretches everything is looked up as if it had been forgotten.
+    if (stretch_events_ < 65'536) options.head_cache_streams = 0;
     return options;
   }
   base::Result<std::unique_ptr<Store>> try_open(const RocksdbOptions& options) {
