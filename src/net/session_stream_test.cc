@@ -234,6 +234,22 @@ TEST_F(StreamTest, AClientBeyondItsWindowIsCutOff) {
   EXPECT_TRUE(session.outcome(1).reset.has_value() || !session.goaways().empty());
 }
 
+TEST_F(StreamTest, ACallThatEndsInTheMiddleOfAMessageIsResetRatherThanEnded) {
+  session.turn([&] { EXPECT_TRUE(stream().write(std::string(90'000, 'x'))); });
+  ASSERT_GT(session.produced_bytes(), 60'000U);
+  session.turn([&] { session.session().cancel_all(Status::error(base::Code::unavailable, "shutting down")); });
+  EXPECT_EQ(session.outcome(1).reset, NGHTTP2_CANCEL);
+  EXPECT_FALSE(session.outcome(1).ended);
+  EXPECT_TRUE(heard.cancelled);
+}
+
+TEST_F(StreamTest, ACallThatEndsBetweenMessagesGetsItsStatus) {
+  session.turn([&] { EXPECT_TRUE(stream().write("whole")); });
+  session.turn([&] { session.session().cancel_all(Status::error(base::Code::unavailable, "shutting down")); });
+  EXPECT_EQ(session.outcome(1).status(), "14");
+  EXPECT_THAT(session.outcome(1).messages, ElementsAre("whole"));
+}
+
 TEST_F(StreamTest, CompressionIsPerMessageOnceAnnounced) {
   session.turn([&] {
     EXPECT_TRUE(stream().write("first", Compression::gzip));

@@ -240,6 +240,10 @@ TEST_F(UnaryTest, AnAnswerIsCompressedOnlyForThoseWhoAcceptIt) {
   std::string message;
   ASSERT_TRUE(gunzip(message, compressed.messages.at(0), 1000));
   EXPECT_EQ(message, "hello");
+  // Neither another client's wish nor an earlier call's counts.
+  EXPECT_THAT(call("/test.Service/Gzip", "hello", {{"grpc-accept-encoding", "identity,deflate"}}).compressed,
+              ElementsAre(false));
+  EXPECT_THAT(call("/test.Service/Gzip", "hello").compressed, ElementsAre(false));
 }
 
 TEST_F(UnaryTest, HeadersOverTheLimitAreRefusedWithTheLimit) {
