@@ -6,6 +6,7 @@
 #include <atomic>
 #include <condition_variable>
 #include <mutex>
+#include <optional>
 #include <random>
 #include <set>
 #include <thread>
@@ -108,6 +109,25 @@ TEST_F(ServerTest, TheServerItselfAnswersWhenTheDeadlinePasses) {
   EXPECT_LE(call.deadline(), std::chrono::steady_clock::now());
   call.finish("too late");
   EXPECT_EQ(client.call(3, echo, "").status(), "0");
+}
+
+TEST_F(ServerTest, AnAnswerOfAnotherThreadWakesASleepingServer) {
+  ServerOptions options = listening();
+  options.keepalive_interval = 0ms;  // nothing else wakes it
+  start(std::move(options));
+  TestClient client(address);
+  client.greet();
+  for (std::int32_t stream = 1; stream < 20; stream += 2) {
+    client.send(client.frames().unary(stream, hold, ""));
+    UnaryCall call = wait_for_held();
+    {
+      std::optional<AnswerBatch> batch;
+      if (stream % 4 == 1) batch.emplace();
+      call.finish("done");
+    }
+    ASSERT_TRUE(client.read_answer(stream));
+    EXPECT_EQ(client.outcome(stream).status(), "0");
+  }
 }
 
 TEST_F(ServerTest, ACallKnowsThatItsClientHasGone) {
