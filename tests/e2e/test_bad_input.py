@@ -2,6 +2,7 @@
 
 import socket
 import subprocess
+import time
 
 import grpc
 import pytest
@@ -151,6 +152,7 @@ def test_flags_go_before_the_environment_before_the_file(folder):
     config = folder / "thalo.toml"
     config.write_text('log = "debug"\ncache-size = 7\nqueue-size = 9\naddr = ["127.0.0.1:0", "127.0.0.1:0"]\n')
     with runtime(folder, "--config", str(config)) as server:
+        assert server.stop() == 0
         assert len(server.ports) == 1, "--addr on the command line goes before the file"
     config.write_text("cache-size = 0\n")
     code, stderr = refused_start(*flags(folder), "--config", config)
@@ -167,7 +169,10 @@ def test_flags_go_before_the_environment_before_the_file(folder):
 
 def test_several_addresses(folder):
     with runtime(folder, "--addr", "127.0.0.1:0") as server:
-        assert len(server.ports) == 2
+        end = time.monotonic() + 30
+        while len(server.ports) < 2:  # each has a log line of its own
+            assert time.monotonic() < end
+            time.sleep(0.01)
         for port in server.ports:
             socket.create_connection(("127.0.0.1", port)).close()
 
