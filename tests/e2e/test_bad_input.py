@@ -65,9 +65,13 @@ def test_read_stream_names_the_field(server):
     assert list(stub.ReadStream(events_pb2.ReadStreamRequest(stream="counter-unknown"))) == []
 
 
-def test_deadline_passed(server):
-    code, _ = failure(lambda: server.execute("counter", "a", "Increment", '{"amount":1}', timeout=0))
-    assert code == CODES.DEADLINE_EXCEEDED
+def test_deadline_passed(folder):
+    add_module(folder, "hostile")
+    with runtime(folder, "--fuel-limit", "0", "--time-limit-ms", "3000") as server:
+        code, _ = failure(lambda: server.execute("hostile", "a", "Spin", timeout=0.3))
+        assert code == CODES.DEADLINE_EXCEEDED
+        assert server.events("hostile-a") == []
+        assert server.execute("hostile", "b", "Behave", timeout=60).accepted.version == 1
 
 
 def test_a_bad_module_file_does_not_keep_the_others_from_serving(folder):
