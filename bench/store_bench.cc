@@ -120,10 +120,11 @@ void bench_append(const std::filesystem::path& folder, std::uint64_t events, std
                 static_cast<unsigned long long>(streams), window, n / wall, wall / n * 1e6, used / n * 1e6);
     std::fflush(stdout);
   }
+  const double cpu = cpu_seconds();
   const auto start = Clock::now();
   auto store = open_store(path);
-  std::printf("reopen   after that (%llu events): %.3f s\n", static_cast<unsigned long long>(store->head()),
-              seconds_since(start));
+  std::printf("reopen   after that (%llu events): %.3f s, %.3f s CPU\n", static_cast<unsigned long long>(store->head()),
+              seconds_since(start), cpu_seconds() - cpu);
   if (streams > 1000) {
     constexpr int lookups = 20'000;
     std::mt19937_64 random(2);

@@ -67,7 +67,8 @@ base::Result<> Committer::append(Append append, AppendSink& sink) {
     return fail(Code::resource_exhausted, queue_.name() + " is full (" + number(before) + " bytes waiting of " +
                                               number(limits_.queue_bytes_max) + "); retry with backoff");
   }
-  auto pushed = queue_.push(Pending{std::move(*pin), append.expected, std::move(events), &sink, append.tag});
+  auto pushed = queue_.push(
+      Pending{std::move(*pin), append.expected, std::move(events), &sink, append.tag, std::move(append.broken_chain)});
   if (!pushed) queued_bytes_.fetch_sub(size_bytes, std::memory_order_relaxed);
   return pushed;
 }
@@ -99,7 +100,13 @@ std::size_t Committer::batch_end(std::size_t begin) const {
 
 base::Result<Appended> Committer::place(Pending& pending, model::GlobalPosition& next) {
   const std::uint64_t version = pending.head.version();
+  if (pending.broken_chain != nullptr && pending.broken_chain->load()) {
+    return fail(Code::aborted,
+                "stream " + std::string(pending.head.stream()) +
+                    ": an earlier append, on which this one rests, was not stored; read it again and decide anew");
+  }
   if (!pending.expected.accepts(version)) {
+    if (pending.broken_chain != nullptr) pending.broken_chain->store(true);
     return fail(Code::aborted, "stream " + std::string(pending.head.stream()) + " is at version " + number(version) +
                                    ", not at the expected " + number(pending.expected.version()) +
                                    "; read it again and decide anew");

@@ -11,6 +11,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <memory>
 #include <span>
 #include <string_view>
 #include <thread>
@@ -72,6 +73,7 @@ class Committer {
     EncodedEvents events;
     AppendSink* sink = nullptr;
     std::uint64_t tag = 0;
+    std::shared_ptr<std::atomic<bool>> broken_chain;
   };
 
   base::Result<> check(const Append& append) const;

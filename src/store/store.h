@@ -4,6 +4,7 @@
 // store; every call may come from any thread.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -27,6 +28,10 @@ struct Append {
   std::vector<model::NewEvent> events = {};  // at least one
   std::int64_t time_ms = 0;
   std::uint64_t tag = 0;  // the caller's own; returned with the outcome
+  // Appends that were decided one on top of the other share a flag. The first of them that fails sets it, and those
+  // behind it fail with ABORTED whatever their expected version: they rest on events that do not exist. Null: it stands
+  // alone.
+  std::shared_ptr<std::atomic<bool>> broken_chain{};
 };
 
 // Where the events of an append went.

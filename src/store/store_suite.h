@@ -9,6 +9,7 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <ostream>
 #include <string>
 #include <vector>
 
@@ -37,6 +38,7 @@ class StorePlace {
 struct StoreEngine {
   std::string name;
   std::function<std::unique_ptr<StorePlace>()> make;
+  friend void PrintTo(const StoreEngine& engine, std::ostream* out) { *out << engine.name; }
 };
 
 // Collects outcomes.

@@ -83,6 +83,23 @@ TEST_P(StoreSuite, TheExpectedVersionDecides) {
   EXPECT_TRUE(append(make_append("c-1", {"e"}, ExpectedVersion::exact(4))));
 }
 
+TEST_P(StoreSuite, AppendsOfAChainFailWithTheFirstOfThemEvenWhenTheirVersionFits) {
+  ASSERT_TRUE(append(make_append("counter-a", {"0"})));
+  const auto chain = std::make_shared<std::atomic<bool>>(false);
+  Append wrong = make_append("counter-a", {"x"}, ExpectedVersion::exact(0));
+  wrong.broken_chain = chain;
+  EXPECT_EQ(append(wrong).error().code, Code::aborted);
+  EXPECT_TRUE(chain->load());
+  Append fits = make_append("counter-a", {"y"}, ExpectedVersion::exact(1));
+  fits.broken_chain = chain;
+  const auto refused = append(fits);
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, Code::aborted);
+  EXPECT_THAT(refused.error().message, HasSubstr("on which this one rests"));
+  EXPECT_TRUE(append(make_append("counter-a", {"1"}, ExpectedVersion::exact(1)))) << "one that stands alone";
+  EXPECT_EQ(data_of(read_stream(*store_, {.stream = "counter-a"})), (std::vector<std::string>{"0", "1"}));
+}
+
 TEST_P(StoreSuite, AppendsWaitingTogetherAreCommittedInOrderAndAnsweredInOneCallPerSink) {
   RecordingSink first_sink;
   RecordingSink second_sink;
