@@ -288,6 +288,29 @@ TEST_F(CommandTest, AnEntityWrittenBehindItsBackIsRebuilt) {
   EXPECT_EQ(accepted(add("a", 1)).version, 3u);
 }
 
+TEST_F(CommandTest, WhatRestsOnALostAppendIsNeverStored) {
+  add("a", 5);
+  store_.disk().hold_commits();
+  // Behind the shard's back the stream moves on by one, so the first command's version is wrong and the second one's
+  // fits again.
+  std::thread behind([&] {
+    EXPECT_TRUE(store::append_and_wait(store_, {.stream = "counter-a",
+                                                .expected = model::ExpectedVersion::any(),
+                                                .events = {{"Added", "{\"n\":-5}", ""}},
+                                                .time_ms = 1,
+                                                .tag = 0}));
+  });
+  store_.disk().wait_until_held();
+  auto first = send(request("a", "Add", "{\"n\":-3}"));
+  auto second = send(request("a", "Add", "{\"n\":-2}"));
+  while (module_->statistics().handled < 3) std::this_thread::yield();
+  store_.disk().release_commits();
+  behind.join();
+  EXPECT_EQ(first.get().error().code, Code::aborted);
+  EXPECT_EQ(second.get().error().code, Code::aborted);
+  EXPECT_EQ(stored("a").size(), 2u);
+}
+
 TEST_F(CommandTest, ATrapOnTopOfEventsInFlightWaitsForThemAndRebuilds) {
   add("a", 5);
   store_.disk().hold_commits();

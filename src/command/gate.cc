@@ -89,7 +89,7 @@ void Gate::settle(Held& held, base::Result<store::Appended>* appended) {
     return;
   }
   if (!*appended) {
-    answer.flight->failed.store(true);
+    answer.flight->failed.store(true);  // the store has said so already, unless the append stood alone
     answer.outcome = std::unexpected(appended->error());
     return;
   }
