@@ -27,6 +27,7 @@ class Session final : public Flushable, public std::enable_shared_from_this<Sess
   // Loop thread.
   void take(std::string_view bytes);
   void half_close();
+  void drain();
   void writable() { flush(); }
 
   bool gone() const { return stream_.cancelled(); }
@@ -47,6 +48,7 @@ class Session final : public Flushable, public std::enable_shared_from_this<Sess
   std::size_t under_way_ = 0;
   bool paused_ = false;
   bool half_closed_ = false;
+  bool draining_ = false;
   bool finished_ = false;
 };
 
@@ -97,6 +99,13 @@ void Session::half_close() {
   send_if_possible(lock);
 }
 
+void Session::drain() {
+  stream_.pause_reading();
+  std::unique_lock lock(mutex_);
+  draining_ = true;
+  send_if_possible(lock);
+}
+
 void Session::answer(std::uint64_t tag, base::Result<command::ExecuteOutcome> outcome) {
   v1::ExecuteStreamResponse::Answer answer;
   answer.set_tag(tag);
@@ -138,6 +147,13 @@ void Session::send_if_possible(std::unique_lock<std::mutex>&) {
     finished_ = true;
     return stream_.finish(net::Status::ok());
   }
+  if (draining_) {
+    if (under_way_ > 0 || unsent_bytes_ > 0) return;
+    finished_ = true;
+    return stream_.finish(net::Status::error(
+        Code::unavailable,
+        "the server is shutting down; commands without an answer were not executed; retry elsewhere"));
+  }
   if (paused_ && under_way_ < under_way_max / 2 && unsent_bytes_ < unsent_bytes_max) {
     paused_ = false;
     stream_.resume_reading();
@@ -150,6 +166,7 @@ class ExecuteStreamHandler final : public net::StreamHandler {
   void on_message(std::string_view message) override { session_->take(message); }
   void on_half_close() override { session_->half_close(); }
   void on_writable() override { session_->writable(); }
+  void on_draining() override { session_->drain(); }
 
  private:
   const std::shared_ptr<Session> session_;

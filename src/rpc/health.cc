@@ -25,6 +25,9 @@ class Health::WatchHandler final : public net::StreamHandler {
     tell();
   }
   void on_half_close() override {}
+  void on_draining() override {
+    stream_.finish(net::Status::error(base::Code::unavailable, "the server is shutting down"));
+  }
 
   void tell() {
     Status status;

@@ -36,6 +36,9 @@ class ReflectionHandler final : public net::StreamHandler {
   }
 
   void on_half_close() override { stream_.finish(net::Status::ok()); }
+  void on_draining() override {
+    stream_.finish(net::Status::error(base::Code::unavailable, "the server is shutting down"));
+  }
 
  private:
   void answer(const Request& request, Response& response) {

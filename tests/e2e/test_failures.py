@@ -2,10 +2,11 @@
 
 import resource
 import signal
+import threading
 import time
 
 import grpc
-from harness import commands_pb2, commands_pb2_grpc, failure, health_pb2, runtime
+from harness import commands_pb2, commands_pb2_grpc, failure, health_pb2, health_pb2_grpc, runtime
 
 
 def limit_file_size(size):
@@ -63,3 +64,39 @@ def test_sigterm_finishes_what_is_in_flight(folder):
         assert server.process.wait(30) == 0
     with runtime(folder) as server:
         assert sum(len(server.events(f"counter-{i}")) for i in range(7)) == accepted
+
+
+def test_sigterm_ends_open_streams_after_what_is_in_flight(folder):
+    with runtime(folder) as server:
+        release = threading.Event()
+
+        def requests():
+            yield commands_pb2.ExecuteStreamRequest(
+                commands=[
+                    commands_pb2.ExecuteStreamRequest.Command(
+                        tag=tag, request=commands_pb2.ExecuteRequest(category="counter", id="a", command="Increment", payload='{"amount":1}')
+                    )
+                    for tag in range(500)
+                ]
+            )
+            release.wait(60)
+
+        watch = health_pb2_grpc.HealthStub(server.channel).Watch(health_pb2.HealthCheckRequest())
+        assert next(watch).status == health_pb2.HealthCheckResponse.SERVING
+        call = commands_pb2_grpc.CommandsStub(server.channel).ExecuteStream(requests())
+        answers = list(next(call).answers)
+        server.process.send_signal(signal.SIGTERM)
+        code = None
+        try:
+            for response in call:
+                answers += response.answers
+        except grpc.RpcError as error:
+            code = error.code()
+        release.set()
+        assert code == grpc.StatusCode.UNAVAILABLE
+        accepted = [answer.tag for answer in answers if answer.response.HasField("accepted")]
+        assert len(accepted) == 500
+        assert next(watch).status == health_pb2.HealthCheckResponse.NOT_SERVING
+        assert server.process.wait(30) == 0
+    with runtime(folder) as server:
+        assert len(server.events("counter-a")) == 500
