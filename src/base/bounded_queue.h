@@ -24,8 +24,8 @@ class BoundedQueue {
   explicit BoundedQueue(std::string name, std::size_t capacity, std::size_t capacity_bytes = SIZE_MAX)
       : name_(std::move(name)), capacity_(capacity), capacity_bytes_(capacity_bytes) {}
 
-  // Moves from `item` only on success. RESOURCE_EXHAUSTED when full, UNAVAILABLE when closed. An item heavier than the whole
-  // bound is still taken by an empty queue: its size is limited where it comes from.
+  // Moves from `item` only on success. RESOURCE_EXHAUSTED when full, UNAVAILABLE when closed. An item heavier than the
+  // whole bound is still taken by an empty queue: its size is limited where it comes from.
   Result<> offer(T& item, std::size_t size_bytes = 0) {
     {
       std::lock_guard lock(mutex_);

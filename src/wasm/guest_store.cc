@@ -15,16 +15,16 @@ constexpr std::int64_t core_instances_max = 100;
 constexpr std::int64_t tables_max = 20;
 constexpr std::int64_t memories_max = 20;
 
-// What this thread has computed. A guest never waits, so its time is the processor's: on a busy machine a call that is kept waiting is not a call
-// that takes long.
+// What this thread has computed. A guest never waits, so its time is the processor's: on a busy machine a call that is
+// kept waiting is not a call that takes long.
 std::chrono::nanoseconds thread_time() {
   timespec time{};
   ::clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);
   return std::chrono::seconds(time.tv_sec) + std::chrono::nanoseconds(time.tv_nsec);
 }
 
-// Runs on the guest's thread at every epoch of a call. The clock is first read here, since most calls are over before: a call may take up to one
-// epoch more than its limit.
+// Runs on the guest's thread at every epoch of a call. The clock is first read here, since most calls are over before:
+// a call may take up to one epoch more than its limit.
 wasmtime_error_t* on_epoch(wasmtime_context_t*, void* data, std::uint64_t* more_epochs,
                            wasmtime_update_deadline_kind_t* kind) {
   auto& state = *static_cast<StoreState*>(data);
