@@ -155,6 +155,7 @@ void bench_latency(const std::filesystem::path& folder) {
   {
     const auto path = folder / "raw";
     const int file = ::open(path.c_str(), O_CREAT | O_WRONLY | O_CLOEXEC, 0644);
+    if (file < 0) std::exit(1);
     const std::array<char, 4096> block{};
     for (int index = 0; index < rounds; ++index) {
       const auto start = Clock::now();

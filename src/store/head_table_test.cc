@@ -33,6 +33,7 @@ TEST(HeadTable, LooksUpOnceWhilePinned) {
 TEST(HeadTable, KeepsOnlySoManyIdleStreams) {
   HeadTable table(320, [](std::string_view, std::uint64_t) -> base::Result<std::uint64_t> { return 0; });
   std::vector<HeadTable::Pin> pins;
+  pins.reserve(5'000);
   for (int index = 0; index < 5'000; ++index) pins.push_back(table.pin("s-" + std::to_string(index)).value());
   EXPECT_EQ(table.size(), 5'000u) << "pinned streams stay";
   pins.clear();
@@ -88,6 +89,7 @@ TEST(HeadTable, NeverShowsAnOldVersion) {
   });
   std::mutex commit;  // one committer at a time
   std::vector<std::thread> threads;
+  threads.reserve(4);
   for (unsigned seed = 0; seed < 4; ++seed) {
     threads.emplace_back([&, seed] {
       std::mt19937 random(seed);

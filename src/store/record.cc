@@ -61,7 +61,7 @@ base::Result<Record> decode_record(model::GlobalPosition at, std::string_view by
   }
   record.remaining = static_cast<std::uint32_t>(remaining);
   record.event.global_position = at;
-  record.event.time_ms = static_cast<std::int64_t>(get_fixed64(bytes.data()));
+  record.event.time_ms = static_cast<std::int64_t>(get_fixed64(bytes));
   bytes.remove_prefix(sizeof record.event.time_ms);
   if (!take_text(bytes, record.event.stream)) return damaged(at, "its stream name is cut short");
   if (!take_text(bytes, record.event.type)) return damaged(at, "its type is cut short");

@@ -101,7 +101,7 @@ TEST(BigEndian, SortsAsNumbersDo) {
     std::string key(8, '\0');
     put_big_endian64(key.data(), value);
     EXPECT_GT(key, last);
-    EXPECT_EQ(get_big_endian64(key.data()), value);
+    EXPECT_EQ(get_big_endian64(key), value);
     last = key;
   }
 }

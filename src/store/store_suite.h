@@ -108,6 +108,7 @@ inline std::vector<model::Event> read_all(Store& store, const AllQuery& query = 
 
 inline std::vector<std::string> data_of(const std::vector<model::Event>& events) {
   std::vector<std::string> data;
+  data.reserve(events.size());
   for (const auto& event : events) data.push_back(event.data);
   return data;
 }

@@ -185,6 +185,7 @@ TEST_P(StoreSuite, RacingAppendsToOneStreamEachGetTheirOwnVersion) {
   constexpr std::uint64_t version_goal = 400;
   std::atomic<std::uint64_t> wins = 0;
   std::vector<std::thread> threads;
+  threads.reserve(thread_count);
   for (int thread = 0; thread < thread_count; ++thread) {
     threads.emplace_back([&, thread] {
       while (true) {
@@ -212,6 +213,7 @@ TEST_P(StoreSuite, ManyThreadsOnManyStreamsLoseNothing) {
   constexpr int appends = 500;
   std::vector<RecordingSink> sinks(thread_count);
   std::vector<std::thread> threads;
+  threads.reserve(thread_count);
   for (int thread = 0; thread < thread_count; ++thread) {
     threads.emplace_back([&, thread] {
       for (int index = 0; index < appends; ++index) {

@@ -62,7 +62,7 @@ TEST_P(StoreSuite, TheStoreIsReadByCategoryStreamAndType) {
   add("a-2", "Y", "2");
   add("a:c-1", "X", "3");
   add("a-1", "Y", "4");
-  const auto read = [&](Filter filter) { return data_of(read_all(*store_, {.filter = &filter})); };
+  const auto read = [&](const Filter& filter) { return data_of(read_all(*store_, {.filter = &filter})); };
   EXPECT_THAT(read({}), ElementsAre("0", "1", "2", "3", "4"));
   EXPECT_THAT(read({.categories = {"a"}}), ElementsAre("0", "2", "4"));
   EXPECT_THAT(read({.categories = {"a:c", "b"}}), ElementsAre("1", "3"));
@@ -105,6 +105,7 @@ TEST_P(StoreSuite, ReadAllGoesOnWhereItStopped) {
 TEST_P(StoreSuite, AReaderSeesAGaplessPrefixWhileAppendsGoOn) {
   std::atomic<bool> done = false;
   std::vector<std::thread> readers;
+  readers.reserve(2);
   for (int reader = 0; reader < 2; ++reader) {
     readers.emplace_back([&, reader] {
       std::uint64_t last_version = 0;

@@ -64,10 +64,10 @@ inline void put_fixed64(char* out, std::uint64_t value) {
   std::memcpy(out, &value, sizeof value);
 }
 
-// Only when `in` has 8 bytes.
-inline std::uint64_t get_fixed64(const char* in) {
+// Of the first 8 bytes; only when `in` has them.
+inline std::uint64_t get_fixed64(std::string_view in) {
   std::uint64_t value = 0;
-  std::memcpy(&value, in, sizeof value);
+  std::memcpy(&value, in.substr(0, sizeof value).data(), sizeof value);
   return swapped_if(std::endian::little, value);
 }
 
@@ -77,9 +77,10 @@ inline void put_big_endian64(char* out, std::uint64_t value) {
   std::memcpy(out, &value, sizeof value);
 }
 
-inline std::uint64_t get_big_endian64(const char* in) {
+// Of the first 8 bytes; only when `in` has them.
+inline std::uint64_t get_big_endian64(std::string_view in) {
   std::uint64_t value = 0;
-  std::memcpy(&value, in, sizeof value);
+  std::memcpy(&value, in.substr(0, sizeof value).data(), sizeof value);
   return swapped_if(std::endian::big, value);
 }
 

@@ -42,7 +42,7 @@ bool is_chunk_key(std::string_view key) {
 std::string_view chunk_key_stream(std::string_view key) { return key.substr(0, key.size() - suffix_size); }
 
 model::Position chunk_key_first(std::string_view key) {
-  return ~get_big_endian64(key.data() + key.size() - sizeof(model::Position));
+  return ~get_big_endian64(key.substr(key.size() - sizeof(model::Position)));
 }
 
 std::string encode_chunk(std::span<const model::GlobalPosition> positions) {

@@ -32,6 +32,7 @@ TEST(Chunk, ComesBackAsItWasEncoded) {
   std::mt19937_64 random(1);
   for (std::size_t size = 1; size <= chunk_events_max; size += 31) {
     std::vector<model::GlobalPosition> positions;
+    positions.reserve(size);
     std::uint64_t position = random() >> (random() % 60 + 4);
     for (std::size_t index = 0; index < size; ++index)
       positions.push_back(position += 1 + (random() >> (random() % 40 + 24)) % 1'000'000'000'000);

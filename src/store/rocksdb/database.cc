@@ -126,8 +126,8 @@ base::Result<> Database::find_head(const StoreFolder& folder) {
     if (file.column_family_name != "events") continue;
     if (file.smallestkey.size() != 8 || file.largestkey.size() != 8)
       return damaged(folder, "the file rocksdb" + file.name + " holds something else than events");
-    files.push_back({file.name, file.db_path + file.name, get_big_endian64(file.smallestkey.data()),
-                     get_big_endian64(file.largestkey.data()) + 1});
+    files.push_back({file.name, file.db_path + file.name, get_big_endian64(file.smallestkey),
+                     get_big_endian64(file.largestkey) + 1});
   }
   std::ranges::sort(files, {}, &EventsFile::begin);
   for (const EventsFile& file : files) {

@@ -45,11 +45,16 @@ base::Result<std::unique_ptr<Store>> open_rocksdb_store(const RocksdbOptions& op
 
 base::Result<std::unique_ptr<Store>> open_rocksdb_store(const RocksdbOptions& options, const EngineHooks& hooks) {
   if (auto checked = check_options(options); !checked) return std::unexpected(std::move(checked.error()));
-  auto folder = StoreFolder::open(options.path, options.create_if_missing);
-  if (!folder) return std::unexpected(std::move(folder.error()));
-  auto store = std::make_unique<EmbeddedStore>(std::move(*folder), options);
-  if (auto opened = store->open(hooks); !opened) return std::unexpected(std::move(opened.error()));
-  return store;
+  try {
+    auto folder = StoreFolder::open(options.path, options.create_if_missing);
+    if (!folder) return std::unexpected(std::move(folder.error()));
+    auto store = std::make_unique<EmbeddedStore>(std::move(*folder), options);
+    if (auto opened = store->open(hooks); !opened) return std::unexpected(std::move(opened.error()));
+    return store;
+  } catch (const std::system_error& error) {
+    // Of starting a thread, or of walking through a folder.
+    return fail(Code::unavailable, "cannot open the store " + options.path.string() + ": " + error.what());
+  }
 }
 
 EmbeddedStore::EmbeddedStore(StoreFolder folder, const RocksdbOptions& options)
@@ -68,20 +73,16 @@ base::Result<> EmbeddedStore::open(const EngineHooks& hooks) {
   index_ = std::make_unique<StreamIndex>(*database_, poison_);
   const auto checkpoint = index_->read_checkpoint(head);
   if (!checkpoint) return std::unexpected(checkpoint.error());
-  try {
-    index_->start();
-    const auto indexed = scan_events(*database_, *checkpoint, head, [&](const Record& record) {
-      index_->add(record.event.stream, stream_hash(record.event.stream), record.event.position,
-                  record.event.global_position, 1);
-      return true;
-    });
-    if (!indexed) return indexed;
-    committer_.emplace(options_.commit, static_cast<CommitTarget&>(*this), heads_, poison_, head);
-    committer_->start();
-  } catch (const std::system_error& error) {
-    return fail(Code::unavailable,
-                "cannot start the threads of the store " + folder_.path().string() + ": " + error.what());
-  }
+  index_->start();
+  const auto indexed = scan_events(*database_, *checkpoint, head, [&](const Record& record) {
+    const auto& event = record.event;
+    index_->add(event.stream, stream_hash(event.stream), event.position, event.global_position, 1);
+    return !poison_.is_set();
+  });
+  if (!indexed) return indexed;
+  if (auto healthy = poison_.check(); !healthy) return healthy;
+  committer_.emplace(options_.commit, static_cast<CommitTarget&>(*this), heads_, poison_, head);
+  committer_->start();
   return {};
 }
 

@@ -47,7 +47,7 @@ base::Result<> move_to(rocksdb::Iterator& iterator, model::GlobalPosition positi
   const Key key = key_of(position);
   bool there = false;
   for (std::uint64_t step = 0; step <= walk_gap_max && iterator.Valid() && !there; ++step) {
-    const model::GlobalPosition here = get_big_endian64(iterator.key().data());
+    const model::GlobalPosition here = get_big_endian64(view(iterator.key()));
     there = here == position;
     if (there) break;
     if (direction == Direction::forwards) {
@@ -160,7 +160,7 @@ base::Result<> scan_events(Database& database, model::GlobalPosition begin, mode
   const std::unique_ptr<rocksdb::Iterator> iterator(database.db().NewIterator(options, database.events()));
   model::GlobalPosition next = begin;
   for (iterator->Seek(slice(begin_key)); iterator->Valid(); iterator->Next()) {
-    if (iterator->key().size() != sizeof next || get_big_endian64(iterator->key().data()) != next) return missing(next);
+    if (iterator->key().size() != sizeof next || get_big_endian64(view(iterator->key())) != next) return missing(next);
     const auto record = decode_record(next, view(iterator->value()));
     if (!record) return std::unexpected(record.error());
     ++next;

@@ -10,7 +10,7 @@
 namespace thalo::store {
 namespace {
 
-constexpr std::size_t block_bytes = 32 * 1024;
+constexpr std::size_t block_bytes = std::size_t{32} * 1024;
 constexpr std::size_t entry_header_bytes = 12;
 
 std::uint32_t masked(std::uint32_t crc) { return ((crc >> 15) | (crc << 17)) + 0xa282ead8U; }
@@ -59,7 +59,7 @@ EntrySummary summarize_entry(std::string_view entry) {
     if (tag == tag_put && !take_text(entry, value)) return summary;
     if (column != index_column && column != snapshots_column) is_derived = false;
     if (column != events_column || key.size() != sizeof(model::GlobalPosition)) continue;
-    summary.last_event = get_big_endian64(key.data());
+    summary.last_event = get_big_endian64(key);
     if (!summary.first_event) summary.first_event = summary.last_event;
   }
   summary.is_synced = !is_derived;

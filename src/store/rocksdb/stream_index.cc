@@ -18,7 +18,7 @@ constexpr std::string_view checkpoint_key("\0checkpoint", 11);
 // Full stretches that may wait for the index thread beside the one it writes.
 constexpr std::size_t waiting_stretches_max = 2;
 // A commit may have to wait while one batch of the index is written: keep them small.
-constexpr std::size_t write_batch_bytes_max = 16 * 1024;
+constexpr std::size_t write_batch_bytes_max = std::size_t{16} * 1024;
 
 std::string doing(std::string_view stream) { return "reading the index of stream " + std::string(stream); }
 

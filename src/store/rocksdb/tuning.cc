@@ -89,7 +89,7 @@ rocksdb::ColumnFamilyOptions events_options(const RocksdbOptions& options,
   // compression on every level. Large blocks compress better and are what a replay reads; nobody looks up a single key
   // without wanting its neighbours' file.
   column.compression = rocksdb::kLZ4Compression;
-  column.table_factory.reset(rocksdb::NewBlockBasedTableFactory(table_options(cache, 16 * 1024)));
+  column.table_factory.reset(rocksdb::NewBlockBasedTableFactory(table_options(cache, std::size_t{16} * 1024)));
   column.target_file_size_base = 2 * options.events_buffer_bytes;
   column.max_bytes_for_level_base = 16 * options.events_buffer_bytes;
   // Moving is cheap; do not slow writers down because a few files have not been moved yet.
@@ -108,7 +108,7 @@ rocksdb::ColumnFamilyOptions index_options(const RocksdbOptions& options,
   column.compression = rocksdb::kLZ4Compression;
   column.prefix_extractor = std::make_shared<StreamOfChunkKey>();
   column.memtable_prefix_bloom_size_ratio = 0.05;
-  auto table = table_options(cache, 8 * 1024);
+  auto table = table_options(cache, std::size_t{8} * 1024);
   table.filter_policy.reset(rocksdb::NewRibbonFilterPolicy(10, 1));
   table.whole_key_filtering = false;
   column.table_factory.reset(rocksdb::NewBlockBasedTableFactory(table));
