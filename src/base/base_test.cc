@@ -84,6 +84,17 @@ TEST(Json, ChecksTextsLargerThanTheKeptBuffer) {
   EXPECT_TRUE(check_json("{}"));
 }
 
+TEST(Json, ShowsTheMembersOfAnObjectAsTheyAreWritten) {
+  const std::string text = R"( { "a" : 1.50 ,"b":{"x":[1,"}"]}, "c":"q\"}, \\" , "d":[] ,"e":null} )";
+  const auto members = json_members(text).value();
+  using Member = std::pair<std::string_view, std::string_view>;
+  EXPECT_THAT(members, testing::ElementsAre(Member("a", "1.50"), Member("b", R"({"x":[1,"}"]})"),
+                                            Member("c", R"("q\"}, \\")"), Member("d", "[]"), Member("e", "null")));
+  EXPECT_TRUE(json_members("{}").value().empty());
+  EXPECT_FALSE(json_members("[1]"));
+  EXPECT_FALSE(json_members("{\"a\":1"));
+}
+
 TEST(Json, QuotesAnyBytes) {
   EXPECT_EQ(json_quote("a\"b\\c\n\xff\xc3\xa9"), "\"a\\\"b\\\\c\\u000a\xef\xbf\xbd\xc3\xa9\"");
   EXPECT_TRUE(check_json(json_quote(std::string("\0\x01\xed\xa0\x80", 5))));

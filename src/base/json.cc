@@ -57,6 +57,77 @@ Result<> check_json(std::string_view text) {
 
 bool is_utf8(std::string_view text) { return simdjson::validate_utf8(text.data(), text.size()); }
 
+namespace {
+
+// Walks text that is known to be valid JSON: only where a value ends has to be found.
+class Walker {
+ public:
+  explicit Walker(std::string_view text) : text_(text) {}
+
+  void skip_space() {
+    while (at_ < text_.size() && (text_[at_] == ' ' || text_[at_] == '\t' || text_[at_] == '\n' || text_[at_] == '\r'))
+      ++at_;
+  }
+  char next() const { return at_ < text_.size() ? text_[at_] : '\0'; }
+  void step() { ++at_; }
+
+  std::string_view key() {
+    const std::size_t begin = at_;
+    skip_string();
+    return text_.substr(begin, at_ - begin);
+  }
+
+  std::string_view value() {
+    const std::size_t begin = at_;
+    int depth = 0;
+    do {
+      if (next() == '"') {
+        skip_string();
+        continue;
+      }
+      if (next() == '{' || next() == '[') ++depth;
+      if (next() == '}' || next() == ']') --depth;
+      ++at_;
+    } while (at_ < text_.size() && (depth > 0 || !ends_value(next())));
+    return text_.substr(begin, at_ - begin);
+  }
+
+ private:
+  static bool ends_value(char c) {
+    return c == ',' || c == '}' || c == ']' || c == ' ' || c == '\t' || c == '\n' || c == '\r';
+  }
+  void skip_string() {
+    for (++at_; at_ < text_.size() && text_[at_] != '"'; ++at_) {
+      if (text_[at_] == '\\') ++at_;
+    }
+    ++at_;
+  }
+
+  const std::string_view text_;
+  std::size_t at_ = 0;
+};
+
+}  // namespace
+
+Result<std::vector<std::pair<std::string_view, std::string_view>>> json_members(std::string_view text) {
+  if (auto valid = check_json(text); !valid) return std::unexpected(valid.error());
+  Walker walker(text);
+  walker.skip_space();
+  if (walker.next() != '{') return fail(Code::invalid_argument, "not a JSON object");
+  walker.step();
+  std::vector<std::pair<std::string_view, std::string_view>> members;
+  for (walker.skip_space(); walker.next() != '}'; walker.skip_space()) {
+    if (walker.next() == ',') walker.step();
+    walker.skip_space();
+    std::string_view key = walker.key();
+    walker.skip_space();
+    walker.step();  // the colon
+    walker.skip_space();
+    members.emplace_back(key.substr(1, key.size() - 2), walker.value());
+  }
+  return members;
+}
+
 std::string json_quote(std::string_view text) {
   static constexpr char hex[] = "0123456789abcdef";
   std::string out = "\"";

@@ -3,23 +3,23 @@
 #include <iostream>
 #include <memory>
 
+#include "cli/connection.h"
 #include "cli/event_text.h"
 #include "cli/subcommands.h"
 #include "cli/terminal.h"
-#include "client/client.h"
 
 namespace thalo::cli {
 namespace {
 
 struct EventsFlags {
-  std::string url;
+  ServerFlags server;
   std::string stream;
   client::ReadOptions options;
   bool json = false;
 };
 
 int events(const EventsFlags& flags) {
-  auto client = client::Client::connect(flags.url);
+  auto client = connect(flags.server);
   if (!client) return report(client.error());
   const bool colour = colour_wanted();
   auto shown = (*client)->read_stream(flags.stream, flags.options, [&](const client::Event& event) {
@@ -42,7 +42,7 @@ void add_events(CLI::App& app, Session& session) {
   auto flags = std::make_shared<EventsFlags>();
   CLI::App* command = app.add_subcommand("events", "Show the events of a stream");
   command->footer("Example: thalo events counter-abc123");
-  add_url(*command, flags->url);
+  add_server_flags(*command, flags->server);
   command->add_option("stream", flags->stream, "The stream, category-id, e.g. counter-abc123")->required();
   command->add_option("--from", flags->options.from, "Position of the first event to show");
   command->add_option("--limit", flags->options.limit, "The most events to show; 0: all")->capture_default_str();

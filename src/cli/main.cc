@@ -6,15 +6,6 @@
 #include "cli/subcommands.h"
 #include "cli/terminal.h"
 
-namespace thalo::cli {
-
-void add_url(CLI::App& command, std::string& url) {
-  url = "http://localhost:4433";
-  command.add_option("-u,--url", url, "The server")->envname("THALO_URL")->capture_default_str();
-}
-
-}  // namespace thalo::cli
-
 int main(int argc, char** argv) {
   using namespace thalo::cli;
   // What goes wrong is said once, in our words: grpc++ would log it a second time.
@@ -23,10 +14,10 @@ int main(int argc, char** argv) {
   app.set_version_flag("--version", "thalo " + std::string(thalo::base::version));
   app.require_subcommand(1);
   Session session;
-  add_build(app, session);
-  add_execute(app, session);
-  add_events(app, session);
-  add_publish(app, session);
+  for (const auto add : {add_build, add_execute, add_dry_run, add_events, add_tail, add_state, add_modules, add_publish,
+                         add_rollback, add_append, add_export, add_import}) {
+    add(app, session);
+  }
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

@@ -14,9 +14,14 @@ struct Session {
 void add_build(CLI::App& app, Session& session);
 void add_execute(CLI::App& app, Session& session);
 void add_events(CLI::App& app, Session& session);
+void add_dry_run(CLI::App& app, Session& session);
+void add_tail(CLI::App& app, Session& session);
+void add_state(CLI::App& app, Session& session);
+void add_modules(CLI::App& app, Session& session);
 void add_publish(CLI::App& app, Session& session);
-
-// `-u/--url`, `THALO_URL` and their default, for the subcommands that talk to a server.
-void add_url(CLI::App& command, std::string& url);
+void add_rollback(CLI::App& app, Session& session);
+void add_append(CLI::App& app, Session& session);
+void add_export(CLI::App& app, Session& session);
+void add_import(CLI::App& app, Session& session);
 
 }  // namespace thalo::cli

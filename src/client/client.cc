@@ -4,9 +4,10 @@
 
 #include <utility>
 
-#include "thalo.grpc.pb.h"
 #include "thalo/v1/commands.grpc.pb.h"
+#include "thalo/v1/entities.grpc.pb.h"
 #include "thalo/v1/events.grpc.pb.h"
+#include "thalo/v1/modules.grpc.pb.h"
 
 namespace thalo::client {
 namespace {
@@ -40,39 +41,70 @@ Event from_wire(v1::Event& event) {
           std::move(*event.mutable_metadata())};
 }
 
+Module from_wire(v1::Module& module) {
+  Module out{std::move(*module.mutable_name()),
+             std::move(*module.mutable_category()),
+             std::move(*module.mutable_digest()),
+             module.size_bytes(),
+             std::move(*module.mutable_world()),
+             module.offers_snapshots(),
+             module.version(),
+             {}};
+  for (v1::ModuleVersion& version : *module.mutable_versions()) {
+    out.versions.push_back(
+        {version.version(), std::move(*version.mutable_digest()), version.size_bytes(), version.published_ms()});
+  }
+  return out;
+}
+
+v1::ExecuteRequest to_wire(const Command& command) {
+  v1::ExecuteRequest request;
+  request.set_category(command.category);
+  request.set_id(command.id);
+  request.set_command(command.name);
+  request.set_payload(command.payload);
+  if (command.expected_version) request.set_expected_version(*command.expected_version);
+  request.set_command_id(command.command_id);
+  request.set_correlation_id(command.correlation_id);
+  request.set_causation_id(command.causation_id);
+  request.set_metadata(command.metadata);
+  return request;
+}
+
+Outcome from_wire(v1::ExecuteResponse& response) {
+  if (response.has_rejected()) return model::Rejection{std::move(*response.mutable_rejected()->mutable_error())};
+  Accepted accepted;
+  accepted.version = response.accepted().version();
+  accepted.repeated = response.accepted().repeated_command();
+  for (v1::Event& event : *response.mutable_accepted()->mutable_events()) accepted.events.push_back(from_wire(event));
+  return accepted;
+}
+
 class GrpcClient final : public Client {
  public:
   GrpcClient(std::string url, const std::string& target) : url_(std::move(url)) {
     ::grpc::ChannelArguments arguments;
     arguments.SetMaxReceiveMessageSize(-1);
     arguments.SetMaxSendMessageSize(-1);
-    auto channel = ::grpc::CreateCustomChannel(target, ::grpc::InsecureChannelCredentials(), arguments);
+    const auto channel = ::grpc::CreateCustomChannel(target, ::grpc::InsecureChannelCredentials(), arguments);
     commands_ = v1::Commands::NewStub(channel);
+    entities_ = v1::Entities::NewStub(channel);
     events_ = v1::Events::NewStub(channel);
-    command_center_ = ::thalo::CommandCenter::NewStub(channel);
+    modules_ = v1::Modules::NewStub(channel);
   }
 
-  base::Result<Outcome> execute(const Command& command, std::chrono::milliseconds timeout) override {
-    v1::ExecuteRequest request;
-    request.set_category(command.category);
-    request.set_id(command.id);
-    request.set_command(command.name);
-    request.set_payload(command.payload);
-    if (command.expected_version) request.set_expected_version(*command.expected_version);
-    request.set_command_id(command.command_id);
-    request.set_correlation_id(command.correlation_id);
-    request.set_causation_id(command.causation_id);
-    request.set_metadata(command.metadata);
-    ::grpc::ClientContext context;
-    context.set_deadline(std::chrono::system_clock::now() + timeout);
-    v1::ExecuteResponse response;
-    if (const auto status = commands_->Execute(&context, request, &response); !status.ok()) return failed(status);
-    if (response.has_rejected()) return model::Rejection{std::move(*response.mutable_rejected()->mutable_error())};
-    Accepted accepted;
-    accepted.version = response.accepted().version();
-    accepted.repeated = response.accepted().repeated_command();
-    for (v1::Event& event : *response.mutable_accepted()->mutable_events()) accepted.events.push_back(from_wire(event));
-    return accepted;
+  void set_timeout(std::chrono::milliseconds timeout) override { timeout_ = timeout; }
+
+  base::Result<Outcome> execute(const Command& command) override {
+    auto response = call(*commands_, &v1::Commands::Stub::Execute, to_wire(command));
+    if (!response) return std::unexpected(response.error());
+    return from_wire(*response);
+  }
+
+  base::Result<Outcome> dry_run(const Command& command) override {
+    auto response = call(*entities_, &v1::Entities::Stub::DryRun, to_wire(command));
+    if (!response) return std::unexpected(response.error());
+    return from_wire(*response);
   }
 
   base::Result<std::uint64_t> read_stream(const std::string& stream, const ReadOptions& options,
@@ -99,20 +131,125 @@ class GrpcClient final : public Client {
     return shown;
   }
 
-  base::Result<> publish(const std::string& name, const std::string& component,
-                         std::chrono::milliseconds timeout) override {
-    ::thalo::PublishModule request;
-    request.set_name(name);
-    request.set_module(component);
+  base::Result<model::GlobalPosition> read_all(const ReadAllOptions& options,
+                                               const std::function<bool(const Event&)>& visit) override {
+    v1::ReadAllRequest request;
+    request.set_from(options.from);
+    request.set_limit(options.limit);
+    for (const std::string& category : options.categories) request.add_categories(category);
+    for (const std::string& stream : options.streams) request.add_streams(stream);
+    for (const std::string& type : options.types) request.add_types(type);
     ::grpc::ClientContext context;
-    context.set_deadline(std::chrono::system_clock::now() + timeout);
-    ::thalo::PublishResponse response;
-    if (const auto status = command_center_->Publish(&context, request, &response); !status.ok()) return failed(status);
-    if (!response.success()) return fail(Code::failed_precondition, response.message());
-    return {};
+    const auto reader = events_->ReadAll(&context, request);
+    model::GlobalPosition next = options.from;
+    v1::ReadAllResponse response;
+    while (reader->Read(&response)) {
+      for (v1::Event& event : *response.mutable_events()) {
+        next = event.global_position() + 1;
+        if (visit(from_wire(event))) continue;
+        context.TryCancel();
+        reader->Finish();
+        return next;
+      }
+      next = response.next();
+    }
+    if (const auto status = reader->Finish(); !status.ok()) return failed(status);
+    return next;
+  }
+
+  base::Result<Appended> append(const std::string& stream, const std::vector<model::NewEvent>& events,
+                                const AppendOptions& options) override {
+    v1::AppendRequest request;
+    request.set_stream(stream);
+    if (options.expected_version) request.set_expected_version(*options.expected_version);
+    for (const model::NewEvent& event : events) {
+      v1::NewEvent& message = *request.add_events();
+      message.set_type(event.type);
+      message.set_data(event.data);
+      message.set_metadata(event.metadata);
+      if (options.time_ms) message.set_time_ms(*options.time_ms);
+    }
+    auto response = call(*events_, &v1::Events::Stub::Append, request);
+    if (!response) return std::unexpected(response.error());
+    return Appended{response->first_position(), response->first_global_position(), response->version()};
+  }
+
+  base::Result<model::GlobalPosition> head() override {
+    auto response = call(*events_, &v1::Events::Stub::Head, v1::HeadRequest());
+    if (!response) return std::unexpected(response.error());
+    return response->head();
+  }
+
+  base::Result<std::vector<Module>> modules() override {
+    auto response = call(*modules_, &v1::Modules::Stub::List, v1::ListModulesRequest());
+    if (!response) return std::unexpected(response.error());
+    std::vector<Module> out;
+    for (v1::Module& module : *response->mutable_modules()) out.push_back(from_wire(module));
+    return out;
+  }
+
+  base::Result<Module> module(const std::string& name) override {
+    v1::GetModuleRequest request;
+    request.set_name(name);
+    return module_of(call(*modules_, &v1::Modules::Stub::Get, request));
+  }
+
+  base::Result<Module> publish(const std::string& name, const std::string& component) override {
+    v1::PublishRequest request;
+    request.set_name(name);
+    request.set_component(component);
+    return module_of(call(*modules_, &v1::Modules::Stub::Publish, request));
+  }
+
+  base::Result<Module> rollback(const std::string& name, std::uint32_t version) override {
+    v1::RollbackRequest request;
+    request.set_name(name);
+    request.set_version(version);
+    return module_of(call(*modules_, &v1::Modules::Stub::Rollback, request));
+  }
+
+  base::Result<EntityDescription> describe(const std::string& category, const std::string& id) override {
+    v1::DescribeEntityRequest request;
+    request.set_category(category);
+    request.set_id(id);
+    auto response = call(*entities_, &v1::Entities::Stub::Describe, request);
+    if (!response) return std::unexpected(response.error());
+    EntityDescription out{response->stream(),   response->version(),           response->cached(),
+                          response->instance(), response->instance_entities(), response->instance_memory_bytes(),
+                          response->module(),   response->module_digest(),     std::nullopt};
+    if (response->has_snapshot_version()) out.snapshot_version = response->snapshot_version();
+    return out;
+  }
+
+  base::Result<State> state(const std::string& category, const std::string& id, std::optional<std::uint64_t> version,
+                            std::optional<std::int64_t> time_ms) override {
+    v1::StateAtRequest request;
+    request.set_category(category);
+    request.set_id(id);
+    if (version) request.set_version(*version);
+    if (time_ms) request.set_time_ms(*time_ms);
+    auto response = call(*entities_, &v1::Entities::Stub::StateAt, request);
+    if (!response) return std::unexpected(response.error());
+    return State{response->version(), response->state()};
   }
 
  private:
+  template <class Stub, class Request, class Response>
+  base::Result<Response> call(Stub& stub,
+                              ::grpc::Status (Stub::*method)(::grpc::ClientContext*, const Request&, Response*),
+                              const Request& request) const {
+    ::grpc::ClientContext context;
+    context.set_deadline(std::chrono::system_clock::now() + timeout_);
+    Response response;
+    if (const auto status = (stub.*method)(&context, request, &response); !status.ok()) return failed(status);
+    return response;
+  }
+
+  static base::Result<Module> module_of(base::Result<v1::Module> response) {
+    if (!response) return std::unexpected(response.error());
+    return from_wire(*response);
+  }
+
   std::unexpected<base::Error> failed(const ::grpc::Status& status) const {
     const int code = status.error_code();
     std::string message = status.error_message();
@@ -124,9 +261,11 @@ class GrpcClient final : public Client {
   }
 
   const std::string url_;
+  std::chrono::milliseconds timeout_{30000};
   std::unique_ptr<v1::Commands::Stub> commands_;
+  std::unique_ptr<v1::Entities::Stub> entities_;
   std::unique_ptr<v1::Events::Stub> events_;
-  std::unique_ptr<::thalo::CommandCenter::Stub> command_center_;
+  std::unique_ptr<v1::Modules::Stub> modules_;
 };
 
 }  // namespace

@@ -1,58 +1,20 @@
 // A client of the runtime for C++ programs, over grpc++. Any thread.
+//
+// Every call blocks. It fails with UNAVAILABLE when the server cannot be reached and with DEADLINE_EXCEEDED after its
+// timeout; the other errors are the server's own (proto/thalo/v1).
 #pragma once
 
 #include <chrono>
-#include <cstdint>
 #include <functional>
 #include <memory>
-#include <optional>
 #include <string>
 #include <string_view>
-#include <variant>
 #include <vector>
 
 #include "base/result.h"
-#include "model/command.h"
-#include "model/event.h"
+#include "client/types.h"
 
 namespace thalo::client {
-
-// An event as the server shows it.
-struct Event {
-  std::string id;
-  model::GlobalPosition global_position = 0;
-  model::Position position = 0;
-  std::int64_t time_ms = 0;
-  std::string stream;
-  std::string type;
-  std::string data;      // JSON
-  std::string metadata;  // JSON or empty
-};
-
-struct Command {
-  std::string category;
-  std::string id;
-  std::string name;
-  std::string payload = "{}";  // JSON
-  std::optional<std::uint64_t> expected_version;
-  std::string command_id;
-  std::string correlation_id;
-  std::string causation_id;
-  std::string metadata;  // a JSON object, or empty
-};
-
-struct Accepted {
-  std::vector<Event> events;
-  std::uint64_t version = 0;
-  bool repeated = false;
-};
-using Outcome = std::variant<Accepted, model::Rejection>;
-
-struct ReadOptions {
-  std::optional<model::Position> from;
-  bool backwards = false;
-  std::uint64_t limit = 0;  // 0: no limit
-};
 
 class Client {
  public:
@@ -60,16 +22,35 @@ class Client {
   static base::Result<std::unique_ptr<Client>> connect(std::string_view url);
   virtual ~Client() = default;
 
-  // Every call fails with DEADLINE_EXCEEDED after `timeout`, and with UNAVAILABLE when the server cannot be reached.
-  virtual base::Result<Outcome> execute(const Command& command, std::chrono::milliseconds timeout) = 0;
+  // How long a call may take, from then on; for reads it is not counted. Not while another thread calls.
+  virtual void set_timeout(std::chrono::milliseconds timeout) = 0;
+
+  virtual base::Result<Outcome> execute(const Command& command) = 0;
+  // What the command would do now; nothing is stored.
+  virtual base::Result<Outcome> dry_run(const Command& command) = 0;
 
   // Shows the events of a stream in order; return false to stop. Returns how many were shown.
   virtual base::Result<std::uint64_t> read_stream(const std::string& stream, const ReadOptions& options,
                                                   const std::function<bool(const Event&)>& visit) = 0;
+  // Shows the events stored when the call starts, in global order; return false to stop after this one. Returns the
+  // global position to go on from.
+  virtual base::Result<model::GlobalPosition> read_all(const ReadAllOptions& options,
+                                                       const std::function<bool(const Event&)>& visit) = 0;
+  virtual base::Result<Appended> append(const std::string& stream, const std::vector<model::NewEvent>& events,
+                                        const AppendOptions& options) = 0;
+  // The number of events in the store.
+  virtual base::Result<model::GlobalPosition> head() = 0;
 
-  // Publishes a component as the module `name`.
-  virtual base::Result<> publish(const std::string& name, const std::string& component,
-                                 std::chrono::milliseconds timeout) = 0;
+  virtual base::Result<std::vector<Module>> modules() = 0;
+  virtual base::Result<Module> module(const std::string& name) = 0;
+  virtual base::Result<Module> publish(const std::string& name, const std::string& component) = 0;
+  // 0: the version before the one served.
+  virtual base::Result<Module> rollback(const std::string& name, std::uint32_t version) = 0;
+
+  virtual base::Result<EntityDescription> describe(const std::string& category, const std::string& id) = 0;
+  // The state after `version` events, or after all events up to `time_ms`; the newest when neither is given.
+  virtual base::Result<State> state(const std::string& category, const std::string& id,
+                                    std::optional<std::uint64_t> version, std::optional<std::int64_t> time_ms) = 0;
 };
 
 }  // namespace thalo::client

@@ -1,0 +1,119 @@
+// thalo export: the store, or a part of it, as JSON Lines.
+#include <CLI/CLI.hpp>
+#include <charconv>
+#include <filesystem>
+#include <fstream>
+#include <iostream>
+#include <memory>
+#include <optional>
+
+#include "base/json.h"
+#include "cli/connection.h"
+#include "cli/event_text.h"
+#include "cli/progress.h"
+#include "cli/subcommands.h"
+#include "cli/terminal.h"
+
+namespace thalo::cli {
+namespace {
+
+using base::Code;
+
+struct ExportFlags {
+  ServerFlags server;
+  std::string output;
+  client::ReadAllOptions options;
+  bool resume = false;
+};
+
+std::optional<model::GlobalPosition> global_position_of(std::string_view line) {
+  const auto members = base::json_members(line);
+  if (!members) return std::nullopt;
+  for (const auto& [key, value] : *members) {
+    model::GlobalPosition position = 0;
+    if (key == "global_position" &&
+        std::from_chars(value.data(), value.data() + value.size(), position).ec == std::errc())
+      return position;
+  }
+  return std::nullopt;
+}
+
+// Where an interrupted export goes on: behind the last complete line, which is where the file is cut.
+base::Result<model::GlobalPosition> resume_at(const std::string& path) {
+  std::ifstream file(path, std::ios::binary);
+  if (!file)
+    return base::fail(Code::not_found, "cannot read " + path + " to go on with it; leave --resume out to start anew");
+  std::string line;
+  std::uintmax_t complete = 0;
+  model::GlobalPosition next = 0;
+  for (std::uint64_t number = 1; std::getline(file, line) && !file.eof(); ++number) {
+    const auto position = global_position_of(line);
+    if (!position)
+      return base::fail(Code::invalid_argument,
+                        path + ", line " + std::to_string(number) +
+                            ": not an exported event; --resume goes on only with a file of export");
+    next = *position + 1;
+    complete += line.size() + 1;
+  }
+  file.close();
+  std::error_code error;
+  std::filesystem::resize_file(path, complete, error);
+  if (error) return base::fail(Code::unavailable, "cannot cut " + path + ": " + error.message());
+  return next;
+}
+
+int run_export(ExportFlags flags) {
+  auto client = connect(flags.server);
+  if (!client) return report(client.error());
+  if (flags.resume) {
+    auto next = resume_at(flags.output);
+    if (!next) return report(next.error());
+    flags.options.from = std::max(flags.options.from, *next);
+  }
+  auto head = (*client)->head();
+  if (!head) return report(head.error());
+  std::ofstream file;
+  if (!flags.output.empty()) {
+    if (!flags.resume && std::filesystem::exists(flags.output)) {
+      return report({Code::already_exists, flags.output + " exists; remove it, or go on with it by --resume"});
+    }
+    file.open(flags.output, flags.resume ? std::ios::binary | std::ios::app : std::ios::binary);
+    if (!file) return report({Code::unavailable, "cannot write " + flags.output});
+  }
+  std::ostream& out = flags.output.empty() ? std::cout : file;
+  const bool filtered =
+      !flags.options.categories.empty() || !flags.options.streams.empty() || !flags.options.types.empty();
+  Progress progress("events", filtered || *head < flags.options.from ? 0 : *head - flags.options.from);
+  std::uint64_t written = 0;
+  auto read = (*client)->read_all(flags.options, [&](const client::Event& event) {
+    out << to_json(event) << '\n';
+    ++written;
+    progress.advance(1);
+    return out.good();
+  });
+  out.flush();
+  if (!out)
+    return report({Code::unavailable, "cannot write " + (flags.output.empty() ? "standard output" : flags.output) +
+                                          "; the disk may be full"});
+  if (!read) return report(read.error());
+  if (!flags.output.empty()) std::cerr << "Exported " << written << " events to " << flags.output << '\n';
+  return exit_ok;
+}
+
+}  // namespace
+
+void add_export(CLI::App& app, Session& session) {
+  auto flags = std::make_shared<ExportFlags>();
+  CLI::App* command = app.add_subcommand("export", "Write events as JSON Lines, in global order");
+  command->footer("Example: thalo export -o events.jsonl --category counter");
+  add_server_flags(*command, flags->server);
+  auto* output = command->add_option("-o,--output", flags->output, "The file [default: standard output]");
+  command->add_option("--from", flags->options.from, "Global position to start from")->capture_default_str();
+  command->add_option("--category", flags->options.categories, "Only this category; may be repeated");
+  command->add_option("--stream", flags->options.streams, "Only this stream; may be repeated");
+  command->add_option("--type", flags->options.types, "Only events of this type; may be repeated");
+  command->add_flag("--resume", flags->resume, "Go on behind the last complete line of the file")->needs(output);
+  command->callback([flags, &session] { session.exit_code = run_export(*flags); });
+}
+
+}  // namespace thalo::cli

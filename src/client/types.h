@@ -1,0 +1,107 @@
+// What a client sends and gets: plain values.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "model/command.h"
+#include "model/event.h"
+
+namespace thalo::client {
+
+// An event as the server shows it.
+struct Event {
+  std::string id;
+  model::GlobalPosition global_position = 0;
+  model::Position position = 0;
+  std::int64_t time_ms = 0;
+  std::string stream;
+  std::string type;
+  std::string data;      // JSON
+  std::string metadata;  // JSON or empty
+};
+
+struct Command {
+  std::string category;
+  std::string id;
+  std::string name;
+  std::string payload = "{}";  // JSON
+  std::optional<std::uint64_t> expected_version;
+  std::string command_id;
+  std::string correlation_id;
+  std::string causation_id;
+  std::string metadata;  // a JSON object, or empty
+};
+
+struct Accepted {
+  std::vector<Event> events;
+  std::uint64_t version = 0;
+  bool repeated = false;
+};
+using Outcome = std::variant<Accepted, model::Rejection>;
+
+struct ReadOptions {
+  std::optional<model::Position> from;
+  bool backwards = false;
+  std::uint64_t limit = 0;  // 0: no limit
+};
+
+// Events must match every list that is not empty.
+struct ReadAllOptions {
+  model::GlobalPosition from = 0;
+  std::vector<std::string> categories;
+  std::vector<std::string> streams;
+  std::vector<std::string> types;
+  std::uint64_t limit = 0;  // 0: no limit
+};
+
+struct AppendOptions {
+  std::optional<std::uint64_t> expected_version;
+  std::optional<std::int64_t> time_ms;
+};
+
+struct Appended {
+  model::Position first_position = 0;
+  model::GlobalPosition first_global_position = 0;
+  std::uint64_t version = 0;  // of the stream, after the events
+};
+
+struct ModuleVersion {
+  std::uint32_t version = 0;
+  std::string digest;
+  std::uint64_t size_bytes = 0;
+  std::int64_t published_ms = 0;
+};
+
+struct Module {
+  std::string name;
+  std::string category;
+  std::string digest;
+  std::uint64_t size_bytes = 0;
+  std::string world;
+  bool offers_snapshots = false;
+  std::uint32_t version = 0;  // 0: a file put into the folder by hand
+  std::vector<ModuleVersion> versions;
+};
+
+struct State {
+  std::uint64_t version = 0;
+  std::string state;  // as the module gives it
+};
+
+struct EntityDescription {
+  std::string stream;
+  std::uint64_t version = 0;
+  bool cached = false;
+  std::uint64_t instance = 0;
+  std::uint64_t instance_entities = 0;
+  std::uint64_t instance_memory_bytes = 0;
+  std::string module;
+  std::string module_digest;
+  std::optional<std::uint64_t> snapshot_version;
+};
+
+}  // namespace thalo::client
