@@ -93,6 +93,20 @@ struct AllResult {
 // Shows one event; its texts live until the call returns. Return false to stop after this one.
 using EventVisitor = base::FunctionRef<bool(const model::EventView&)>;
 
+// Which streams to list, in the order of their names (bytes).
+struct StreamsQuery {
+  std::string_view category = {};    // only its streams; empty: all
+  std::string_view after = {};       // only names that come after this one
+  std::uint64_t limit = UINT64_MAX;  // streams shown
+};
+
+struct StreamSummary {
+  std::string_view stream;    // lives until the call that shows it returns
+  std::uint64_t version = 0;  // the number of its events
+};
+// Return false to stop after this one.
+using StreamVisitor = base::FunctionRef<bool(const StreamSummary&)>;
+
 // A named consumer's place: everything before `next` is done. `data` is the consumer's own (e.g. its filter).
 struct Cursor {
   model::GlobalPosition next = 0;
@@ -127,6 +141,10 @@ class Store {
 
   // The number of durable events of `stream`; 0 when there are none.
   virtual base::Result<std::uint64_t> stream_version(std::string_view stream) = 0;
+
+  // Shows the streams that have durable events when the call starts, with at least the version they had then; one that
+  // is begun meanwhile may be shown or not. Returns the number of streams shown.
+  virtual base::Result<std::uint64_t> list_streams(const StreamsQuery& query, StreamVisitor visit) = 0;
 
   // The number of durable events in the store: the global position the next event gets, at the earliest.
   virtual model::GlobalPosition head() const = 0;

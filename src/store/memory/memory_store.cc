@@ -1,7 +1,9 @@
 #include "store/memory/memory_store.h"
 
 #include <algorithm>
+#include <map>
 
+#include "model/stream_name.h"
 #include "store/filter_matcher.h"
 #include "store/record.h"
 
@@ -138,6 +140,24 @@ base::Result<std::uint64_t> MemoryStore::stream_version(std::string_view stream)
   const std::lock_guard lock(mutex_);
   const auto found = streams_.find(stream);
   return found == streams_.end() ? 0 : found->second.size();
+}
+
+base::Result<std::uint64_t> MemoryStore::list_streams(const StreamsQuery& query, StreamVisitor visit) {
+  std::map<std::string, std::uint64_t> found;
+  {
+    const std::lock_guard lock(mutex_);
+    for (const auto& [stream, positions] : streams_) {
+      const bool is_wanted = query.category.empty() || model::category_of(stream) == query.category;
+      if (is_wanted && stream > query.after) found.emplace(stream, positions.size());
+    }
+  }
+  std::uint64_t shown = 0;
+  for (const auto& [stream, version] : found) {
+    if (shown == query.limit) break;
+    ++shown;
+    if (!visit({stream, version})) break;
+  }
+  return shown;
 }
 
 std::uint64_t MemoryStore::on_head_moved(std::function<void(model::GlobalPosition)> callback) {

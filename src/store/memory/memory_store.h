@@ -33,6 +33,7 @@ class MemoryStore final : public Store, private CommitTarget {
   base::Result<std::uint64_t> read_stream(const StreamQuery& query, EventVisitor visit) override;
   base::Result<AllResult> read_all(const AllQuery& query, EventVisitor visit) override;
   base::Result<std::uint64_t> stream_version(std::string_view stream) override;
+  base::Result<std::uint64_t> list_streams(const StreamsQuery& query, StreamVisitor visit) override;
   model::GlobalPosition head() const override { return committer_->head(); }
   std::uint64_t on_head_moved(std::function<void(model::GlobalPosition)> callback) override;
   void stop_head_moved(std::uint64_t id) override;

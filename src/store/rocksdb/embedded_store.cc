@@ -188,6 +188,10 @@ base::Result<std::uint64_t> EmbeddedStore::stream_version(std::string_view strea
   return index_->version(stream, stream_hash(stream));
 }
 
+base::Result<std::uint64_t> EmbeddedStore::list_streams(const StreamsQuery& query, StreamVisitor visit) {
+  return index_->list(query, visit);
+}
+
 std::uint64_t EmbeddedStore::on_head_moved(std::function<void(model::GlobalPosition)> callback) {
   return committer_->listeners().add(std::move(callback));
 }

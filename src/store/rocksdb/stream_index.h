@@ -21,6 +21,7 @@
 #include "store/poison.h"
 #include "store/rocksdb/database.h"
 #include "store/rocksdb/stretch.h"
+#include "store/store.h"
 
 namespace thalo::store {
 
@@ -49,6 +50,9 @@ class StreamIndex {
   // index does not know one of them. Any thread.
   base::Result<> positions(std::string_view stream, std::uint64_t hash, model::Position from, std::uint64_t count,
                            std::vector<model::GlobalPosition>& out) const;
+
+  // As Store::list_streams says. Any thread.
+  base::Result<std::uint64_t> list(const StreamsQuery& query, StreamVisitor visit) const;
 
  private:
   using Stretches = std::deque<std::shared_ptr<Stretch>>;

@@ -72,6 +72,29 @@ void Stretch::copy(std::string_view stream, std::uint64_t hash, model::Position 
   for (std::uint64_t index = 0; index < count; ++index) out[index] = begin_ + run.offset(begin + index);
 }
 
+void Stretch::collect(std::string_view prefix, std::string_view after, std::vector<Named>& out) const {
+  // Looked at under one hold of a lock, so that the committer never waits for long; names are compared without it.
+  constexpr std::size_t looked_at_max = 256;
+  std::array<Named, looked_at_max> some;
+  for (const Shard& shard : shards_) {
+    std::size_t count = 0;
+    for (std::size_t begin = 0;; begin += count) {
+      {
+        const std::lock_guard lock(shard.mutex);
+        count = std::min(looked_at_max, shard.runs.size() - begin);
+        for (std::size_t index = 0; index < count; ++index) {
+          const Run& run = shard.runs[begin + index];
+          some[index] = {run.stream, run.first + run.size()};
+        }
+      }
+      if (count == 0) break;
+      for (std::size_t index = 0; index < count; ++index) {
+        if (some[index].stream > after && some[index].stream.starts_with(prefix)) out.push_back(some[index]);
+      }
+    }
+  }
+}
+
 std::vector<const Stretch::Run*> Stretch::sorted() const {
   std::vector<const Run*> all;
   for (const Shard& shard : shards_) {

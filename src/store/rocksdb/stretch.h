@@ -52,6 +52,14 @@ class Stretch {
   void copy(std::string_view stream, std::uint64_t hash, model::Position from, std::uint64_t count,
             model::GlobalPosition* out) const;
 
+  // A stream with events in the stretch, and where the last of them ends.
+  struct Named {
+    std::string_view stream;  // lives as long as the stretch
+    model::Position end = 0;
+  };
+  // Appends the streams whose names begin with `prefix` and come after `after`, in no order.
+  void collect(std::string_view prefix, std::string_view after, std::vector<Named>& out) const;
+
   // All runs in the order of their streams' names. Only when nothing is added any more.
   std::vector<const Run*> sorted() const;
 
