@@ -190,23 +190,33 @@ class OutputHandler final : public StreamHandler {
 
 class InputHandler final : public StreamHandler {
  public:
-  explicit InputHandler(Stream stream) : stream_(std::move(stream)) {}
+  InputHandler(Stream stream, Scheduler& scheduler) : stream_(std::move(stream)), scheduler_(scheduler) {}
 
   void on_message(std::string_view message) override {
     pb::StreamingInputCallRequest request;
     if (!parse(request, message)) return stream_.finish(bad_request());
+    has_message_ = true;
     total_bytes_ += request.payload().body().size();
   }
 
   void on_half_close() override {
-    pb::StreamingInputCallResponse response;
-    response.set_aggregated_payload_size(static_cast<std::int32_t>(total_bytes_));
-    (void)stream_.write(response.SerializeAsString());
-    stream_.finish(Status::ok());
+    if (has_message_) return answer(stream_, total_bytes_);
+    // The client of cancel_after_begin cancels and half-closes in one breath, and takes an answer that is there before
+    // it has looked at its own cancellation. A call without a message is answered when that cannot be any more.
+    scheduler_.after(std::chrono::seconds(5), [stream = stream_] { answer(stream, 0); });
   }
 
  private:
+  static void answer(Stream stream, std::size_t total_bytes) {
+    pb::StreamingInputCallResponse response;
+    response.set_aggregated_payload_size(static_cast<std::int32_t>(total_bytes));
+    (void)stream.write(response.SerializeAsString());
+    stream.finish(Status::ok());
+  }
+
   Stream stream_;
+  Scheduler& scheduler_;
+  bool has_message_ = false;
   std::size_t total_bytes_ = 0;
 };
 
@@ -254,8 +264,9 @@ void register_test_service(net::Router& router, Scheduler& scheduler) {
   router.streaming(service + "StreamingOutputCall", output(OutputHandler::Answers::at_once));
   router.streaming(service + "FullDuplexCall", output(OutputHandler::Answers::at_once));
   router.streaming(service + "HalfDuplexCall", output(OutputHandler::Answers::at_the_end));
-  router.streaming(service + "StreamingInputCall",
-                   [](Stream stream) { return std::make_unique<InputHandler>(std::move(stream)); });
+  router.streaming(service + "StreamingInputCall", [&scheduler](Stream stream) {
+    return std::make_unique<InputHandler>(std::move(stream), scheduler);
+  });
   router.streaming("/xds.service.orca.v3.OpenRcaService/StreamCoreMetrics", [&scheduler, load](Stream stream) {
     return std::make_unique<LoadHandler>(std::move(stream), scheduler, load);
   });
