@@ -15,6 +15,7 @@ void add_build(CLI::App& app, Session& session);
 void add_execute(CLI::App& app, Session& session);
 void add_events(CLI::App& app, Session& session);
 void add_dry_run(CLI::App& app, Session& session);
+void add_streams(CLI::App& app, Session& session);
 void add_tail(CLI::App& app, Session& session);
 void add_state(CLI::App& app, Session& session);
 void add_modules(CLI::App& app, Session& session);

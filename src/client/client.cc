@@ -174,6 +174,26 @@ class GrpcClient final : public Client {
     return Appended{response->first_position(), response->first_global_position(), response->version()};
   }
 
+  base::Result<> list_streams(const std::string& category, std::uint64_t limit,
+                              const std::function<bool(const StreamInfo&)>& visit) override {
+    v1::ListStreamsRequest request;
+    request.set_category(category);
+    request.set_limit(limit);
+    ::grpc::ClientContext context;
+    const auto reader = events_->ListStreams(&context, request);
+    v1::ListStreamsResponse response;
+    while (reader->Read(&response)) {
+      for (auto& stream : *response.mutable_streams()) {
+        if (visit({std::move(*stream.mutable_name()), stream.version()})) continue;
+        context.TryCancel();
+        reader->Finish();
+        return {};
+      }
+    }
+    if (const auto status = reader->Finish(); !status.ok()) return failed(status);
+    return {};
+  }
+
   base::Result<model::GlobalPosition> head() override {
     auto response = call(*events_, &v1::Events::Stub::Head, v1::HeadRequest());
     if (!response) return std::unexpected(response.error());

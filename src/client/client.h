@@ -38,6 +38,9 @@ class Client {
                                                        const std::function<bool(const Event&)>& visit) = 0;
   virtual base::Result<Appended> append(const std::string& stream, const std::vector<model::NewEvent>& events,
                                         const AppendOptions& options) = 0;
+  // Shows streams in the order of their names; return false to stop. `category` empty: all; `limit` 0: no limit.
+  virtual base::Result<> list_streams(const std::string& category, std::uint64_t limit,
+                                      const std::function<bool(const StreamInfo&)>& visit) = 0;
   // The number of events in the store.
   virtual base::Result<model::GlobalPosition> head() = 0;
 

@@ -58,6 +58,11 @@ struct ReadAllOptions {
   std::uint64_t limit = 0;  // 0: no limit
 };
 
+struct StreamInfo {
+  std::string name;
+  std::uint64_t version = 0;  // the number of its events
+};
+
 struct AppendOptions {
   std::optional<std::uint64_t> expected_version;
   std::optional<std::int64_t> time_ms;

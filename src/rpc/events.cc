@@ -19,6 +19,8 @@ constexpr std::size_t batch_size_bytes = 64 << 10;
 // reading thread for long.
 constexpr std::uint64_t scan_events_max = 100'000;
 
+constexpr std::uint64_t streams_per_message_max = 1000;
+
 std::uint64_t limit_of(std::uint64_t limit) { return limit == 0 ? UINT64_MAX : limit; }
 
 std::size_t size_of(const model::EventView& event) {
@@ -119,6 +121,34 @@ class AllSource final : public BatchSource {
   std::uint64_t left_;
 };
 
+class StreamsSource final : public BatchSource {
+ public:
+  StreamsSource(store::Store& store, v1::ListStreamsRequest request)
+      : store_(store), request_(std::move(request)), left_(limit_of(request_.limit())) {}
+
+  base::Result<Batch> next() override {
+    v1::ListStreamsResponse response;
+    const std::uint64_t page_size = std::min(left_, streams_per_message_max);
+    auto shown = store_.list_streams({request_.category(), request_.after(), page_size},
+                                     [&](const store::StreamSummary& summary) {
+                                       auto& stream = *response.add_streams();
+                                       stream.set_name(summary.stream.data(), summary.stream.size());
+                                       stream.set_version(summary.version);
+                                       return true;
+                                     });
+    if (!shown) return std::unexpected(shown.error());
+    if (*shown == 0) return Batch{{}, true};
+    request_.set_after(response.streams(response.streams_size() - 1).name());
+    left_ -= *shown;
+    return Batch{response.SerializeAsString(), *shown < page_size || left_ == 0};
+  }
+
+ private:
+  store::Store& store_;
+  v1::ListStreamsRequest request_;
+  std::uint64_t left_;
+};
+
 class AppendCaller final : public command::Caller {
  public:
   explicit AppendCaller(net::UnaryCall call) : call_(std::move(call)) {}
@@ -179,6 +209,16 @@ void add_events(net::Router& methods, store::Store& store, command::Router& comm
         std::move(stream), executor,
         [&store](const v1::ReadAllRequest& request) -> base::Result<std::unique_ptr<BatchSource>> {
           return std::make_unique<AllSource>(store, request);
+        });
+  });
+  methods.streaming("/thalo.v1.Events/ListStreams", [&store, &executor](net::Stream stream) {
+    return std::make_unique<BatchStreamHandler<v1::ListStreamsRequest>>(
+        std::move(stream), executor,
+        [&store](v1::ListStreamsRequest request) -> base::Result<std::unique_ptr<BatchSource>> {
+          if (!request.category().empty()) {
+            if (auto legal = model::check_category(request.category()); !legal) return std::unexpected(legal.error());
+          }
+          return std::make_unique<StreamsSource>(store, std::move(request));
         });
   });
   methods.unary("/thalo.v1.Events/Append", [&commands](net::UnaryCall call) { append(std::move(call), commands); });

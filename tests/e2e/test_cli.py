@@ -54,6 +54,16 @@ def test_state_and_describe(tmp_path):
         assert no.returncode == 1 and "offers no snapshots" in no.stderr
 
 
+def test_streams(server):
+    fill(server, 12)
+    server.thalo("append", "audit-1", "Noted", "{}")
+    assert server.thalo("streams").stdout == "1  audit-1\n3  counter-0\n3  counter-1\n3  counter-2\n3  counter-3\n"
+    some = lines(server.thalo("streams", "--category", "counter", "--limit", "2", "--json").stdout)
+    assert some == [{"stream": "counter-0", "version": 3}, {"stream": "counter-1", "version": 3}]
+    wrong = server.thalo("streams", "--category", "a-b")
+    assert wrong.returncode == 1 and "illegal character" in wrong.stderr
+
+
 def test_append(server):
     done = server.thalo("append", "audit-1", "Noted", '{"by":"ann"}', "--expected-version", "0", "--json")
     assert json.loads(done.stdout) == {"position": 0, "global_position": 0, "version": 1}
@@ -149,6 +159,6 @@ def test_tail_starts_with_what_is_new(folder, server):
 
 
 def test_every_subcommand_has_help():
-    for name in ("append", "build", "dry-run", "events", "execute", "export", "import", "modules", "publish", "rollback", "state", "tail"):
+    for name in ("append", "build", "dry-run", "events", "execute", "export", "import", "modules", "publish", "rollback", "state", "streams", "tail"):
         done = thalo(name, "--help")
         assert done.returncode == 0 and name in thalo("--help").stdout
