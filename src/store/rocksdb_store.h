@@ -34,4 +34,9 @@ struct RocksdbOptions {
 // is destroyed.
 base::Result<std::unique_ptr<Store>> open_rocksdb_store(const RocksdbOptions& options);
 
+// Opens the closed store in `path` for reading: changes nothing in its folder, writes what an unfinished write left
+// nowhere, and refuses appends, cursors and snapshots. Several processes may read at once, while a runtime is kept out.
+// Errors as above; FAILED_PRECONDITION too when a runtime has the store open.
+base::Result<std::unique_ptr<Store>> open_rocksdb_store_read_only(const std::filesystem::path& path);
+
 }  // namespace thalo::store

@@ -8,6 +8,7 @@
 #include <system_error>
 
 #include "store/rocksdb/log_check.h"
+#include "store/rocksdb/read_only_file_system.h"
 #include "store/rocksdb/tuning.h"
 #include "store/varint.h"
 
@@ -44,9 +45,14 @@ base::Result<> check_files(const StoreFolder& folder) {
   return {};
 }
 
-base::Result<> damaged(const StoreFolder& folder, const std::string& what) {
-  return fail(Code::data_loss,
-              "the store " + folder.path().string() + " is damaged: " + what + "; restore it from a backup");
+base::Result<> damaged(const std::string& name, const std::string& what) {
+  return fail(Code::data_loss, "the store " + name + " is damaged: " + what + "; restore it from a backup");
+}
+
+base::Error opening_error(const rocksdb::Status& status, const std::string& name) {
+  base::Error error = engine_error(status, "opening the store " + name);
+  if (error.code == Code::data_loss) error.message += "; nothing was changed; restore the store from a backup";
+  return error;
 }
 
 }  // namespace
@@ -68,14 +74,49 @@ base::Result<std::unique_ptr<Database>> Database::open(StoreFolder& folder, cons
   rocksdb::DB* db = nullptr;
   const auto status = rocksdb::DB::Open(database_options, folder.database_path().string(), column_descriptors(options),
                                         &database->columns_, &db);
-  if (!status.ok()) {
-    base::Error error = engine_error(status, "opening the store " + folder.path().string());
-    if (error.code == Code::data_loss) error.message += "; nothing was changed; restore the store from a backup";
-    return std::unexpected(std::move(error));
-  }
+  const std::string name = folder.path().string();
+  if (!status.ok()) return std::unexpected(opening_error(status, name));
   database->db_.reset(db);
-  if (auto done = database->read_or_write_meta(folder, options); !done) return std::unexpected(std::move(done.error()));
-  if (auto found = database->find_head(folder); !found) return std::unexpected(std::move(found.error()));
+  if (folder.is_new()) {
+    if (auto done = database->write_meta(folder, options); !done) return std::unexpected(std::move(done.error()));
+  }
+  if (auto done = database->read_meta(name, folder.id()); !done) return std::unexpected(std::move(done.error()));
+  if (auto found = database->find_head(name); !found) return std::unexpected(std::move(found.error()));
+  return database;
+}
+
+base::Result<std::unique_ptr<Database>> Database::open_unchecked(const ReadOnlySource& source, Poison& poison) {
+  std::unique_ptr<Database> database(new Database);
+  const auto& files = source.env != nullptr ? source.env->GetFileSystem() : rocksdb::FileSystem::Default();
+  database->read_only_env_ = rocksdb::NewCompositeEnv(std::make_shared<ReadOnlyFileSystem>(files, source.cut));
+  const RocksdbOptions options;
+  auto database_options = store::database_options(options, {.env = database->read_only_env_.get()}, poison);
+  database_options.wal_dir = source.database.string();
+  if (source.is_tolerant) {
+    database_options.paranoid_checks = false;
+    database_options.track_and_verify_wals_in_manifest = false;
+  }
+  rocksdb::DB* db = nullptr;
+  const auto status = rocksdb::DB::OpenForReadOnly(database_options, source.database.string(),
+                                                   column_descriptors(options), &database->columns_, &db);
+  if (!status.ok()) return std::unexpected(opening_error(status, source.name));
+  database->db_.reset(db);
+  return database;
+}
+
+base::Result<std::unique_ptr<Database>> Database::open_read_only(const ReadOnlySource& source, const model::StoreId& id,
+                                                                 Poison& poison) {
+  ReadOnlySource cut_source = source;
+  auto cut = find_cut(source.logs);
+  if (!cut) return std::unexpected(cut.error());
+  if (*cut && (*cut)->is_damage) return std::unexpected(log_damage(**cut));
+  cut_source.cut = *std::move(cut);
+  auto database = open_unchecked(cut_source, poison);
+  if (!database) return database;
+  for (const auto& check : {&Database::find_head, &Database::count_logged_events}) {
+    if (auto done = ((**database).*check)(source.name); !done) return std::unexpected(std::move(done.error()));
+  }
+  if (auto done = (*database)->read_meta(source.name, id); !done) return std::unexpected(std::move(done.error()));
   return database;
 }
 
@@ -85,32 +126,30 @@ Database::~Database() {
   db_->Close().PermitUncheckedError();
 }
 
-base::Result<> Database::read_or_write_meta(StoreFolder& folder, const RocksdbOptions& options) {
-  auto* const meta = columns_[default_column];
-  if (folder.is_new()) {
-    std::string stretch_events;
-    append_varint(stretch_events, options.stretch_events);
-    rocksdb::WriteBatch batch;
-    batch.Put(meta, slice(id_key), slice(id_text(folder.id())));
-    batch.Put(meta, slice(stretch_events_key), stretch_events);
-    rocksdb::WriteOptions synced;
-    synced.sync = true;
-    const auto status = db_->Write(synced, &batch);
-    if (!status.ok()) return engine_failure(status, "creating the store " + folder.path().string());
-    if (auto finished = folder.finish_creation(); !finished) return finished;
-  }
+base::Result<> Database::write_meta(StoreFolder& folder, const RocksdbOptions& options) {
+  std::string stretch_events;
+  append_varint(stretch_events, options.stretch_events);
+  rocksdb::WriteBatch batch;
+  batch.Put(meta(), slice(id_key), slice(id_text(folder.id())));
+  batch.Put(meta(), slice(stretch_events_key), stretch_events);
+  rocksdb::WriteOptions synced;
+  synced.sync = true;
+  const auto status = db_->Write(synced, &batch);
+  if (!status.ok()) return engine_failure(status, "creating the store " + folder.path().string());
+  return folder.finish_creation();
+}
+
+base::Result<> Database::read_meta(const std::string& name, const model::StoreId& store_id) {
   std::string id;
   std::string stretch_events;
-  auto status = db_->Get({}, meta, slice(id_key), &id);
-  if (status.ok()) status = db_->Get({}, meta, slice(stretch_events_key), &stretch_events);
-  if (!status.ok()) return engine_failure(status, "reading the description of the store " + folder.path().string());
-  if (id != id_text(folder.id())) {
-    return damaged(folder, "its folder rocksdb is that of another store");
-  }
+  auto status = db_->Get({}, meta(), slice(id_key), &id);
+  if (status.ok()) status = db_->Get({}, meta(), slice(stretch_events_key), &stretch_events);
+  if (!status.ok()) return engine_failure(status, "reading the description of the store " + name);
+  if (id != id_text(store_id)) return damaged(name, "its folder rocksdb is that of another store");
   std::string_view rest = stretch_events;
   std::uint64_t number = 0;
   if (!take_varint(rest, number) || number == 0 || number > UINT32_MAX) {
-    return damaged(folder, "its number of events per stretch is wrong");
+    return damaged(name, "its number of events per stretch is wrong");
   }
   stretch_events_ = static_cast<std::uint32_t>(number);
   return {};
@@ -118,32 +157,32 @@ base::Result<> Database::read_or_write_meta(StoreFolder& folder, const RocksdbOp
 
 // Opening has moved what was in the logs to files, and every file knows its first and last key: so that the events are
 // gapless from file to file is checked for the whole store without reading one of them.
-base::Result<> Database::find_head(const StoreFolder& folder) {
+base::Result<> Database::find_head(const std::string& name) {
   std::vector<rocksdb::LiveFileMetaData> live;
   db_->GetLiveFilesMetaData(&live);
   std::vector<EventsFile> files;
   for (const auto& file : live) {
     if (file.column_family_name != "events") continue;
     if (file.smallestkey.size() != 8 || file.largestkey.size() != 8)
-      return damaged(folder, "the file rocksdb" + file.name + " holds something else than events");
+      return damaged(name, "the file rocksdb" + file.name + " holds something else than events");
     files.push_back({file.name, file.db_path + file.name, get_big_endian64(file.smallestkey),
                      get_big_endian64(file.largestkey) + 1});
   }
   std::ranges::sort(files, {}, &EventsFile::begin);
   for (const EventsFile& file : files) {
     if (file.begin > head_at_open_)
-      return damaged(folder, "the events at global positions " + std::to_string(head_at_open_) + " to " +
-                                 std::to_string(file.begin - 1) + " are missing");
+      return damaged(name, "the events at global positions " + std::to_string(head_at_open_) + " to " +
+                               std::to_string(file.begin - 1) + " are missing");
     if (file.begin < head_at_open_)
-      return damaged(folder, "the file rocksdb" + file.name + " holds events that another file holds too");
+      return damaged(name, "the file rocksdb" + file.name + " holds events that another file holds too");
     head_at_open_ = file.end;
   }
   if (files.size() > counted_files_max) files.erase(files.begin(), files.end() - counted_files_max);
-  return files.empty() ? base::Result<>() : count_events(folder, files);
+  return files.empty() ? base::Result<>() : count_events(name, files);
 }
 
 // And each of the newest files has as many events as there are places between its ends.
-base::Result<> Database::count_events(const StoreFolder& folder, std::span<const EventsFile> files) {
+base::Result<> Database::count_events(const std::string& name, std::span<const EventsFile> files) {
   std::array<char, 8> begin;
   std::array<char, 8> end;
   put_big_endian64(begin.data(), files.front().begin);
@@ -151,19 +190,33 @@ base::Result<> Database::count_events(const StoreFolder& folder, std::span<const
   const rocksdb::Range range({begin.data(), begin.size()}, {end.data(), end.size()});
   rocksdb::TablePropertiesCollection properties;
   const auto status = db_->GetPropertiesOfTablesInRange(events(), &range, 1, &properties);
-  if (!status.ok())
-    return engine_failure(status, "reading the properties of the files of the store " + folder.path().string());
+  if (!status.ok()) return engine_failure(status, "reading the properties of the files of the store " + name);
   for (const EventsFile& file : files) {
     const auto found = properties.find(file.path);
     if (found == properties.end())
-      return damaged(folder, "the file rocksdb" + file.name + " does not say how many events it has");
+      return damaged(name, "the file rocksdb" + file.name + " does not say how many events it has");
     const std::uint64_t count = found->second->num_entries;
     if (count != file.end - file.begin || found->second->num_deletions != 0) {
-      return damaged(folder, "the file rocksdb" + file.name + " has " + std::to_string(count) +
-                                 " events for the global positions " + std::to_string(file.begin) + " to " +
-                                 std::to_string(file.end - 1));
+      return damaged(name, "the file rocksdb" + file.name + " has " + std::to_string(count) +
+                               " events for the global positions " + std::to_string(file.begin) + " to " +
+                               std::to_string(file.end - 1));
     }
   }
+  return {};
+}
+
+// Events that are in the logs only, as a store that is open for reading leaves them.
+base::Result<> Database::count_logged_events(const std::string& name) {
+  std::array<char, 8> begin;
+  put_big_endian64(begin.data(), head_at_open_);
+  const std::unique_ptr<rocksdb::Iterator> iterator(db_->NewIterator({}, events()));
+  for (iterator->Seek({begin.data(), begin.size()}); iterator->Valid(); iterator->Next()) {
+    const std::string_view key = view(iterator->key());
+    if (key.size() != begin.size() || get_big_endian64(key) != head_at_open_)
+      return damaged(name, "the event at global position " + std::to_string(head_at_open_) + " is missing");
+    ++head_at_open_;
+  }
+  if (!iterator->status().ok()) return engine_failure(iterator->status(), "reading the events of the store " + name);
   return {};
 }
 

@@ -3,7 +3,9 @@
 
 #include <rocksdb/db.h>
 
+#include <filesystem>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -13,6 +15,7 @@
 #include "model/event.h"
 #include "store/poison.h"
 #include "store/rocksdb/engine_hooks.h"
+#include "store/rocksdb/log_check.h"
 #include "store/rocksdb/store_folder.h"
 
 namespace thalo::store {
@@ -33,6 +36,18 @@ inline constexpr std::size_t index_column = 2;
 inline constexpr std::size_t cursors_column = 3;
 inline constexpr std::size_t snapshots_column = 4;
 
+// A database to be read and not changed: that of a closed store, or one inside a backup.
+struct ReadOnlySource {
+  std::string name;                 // of the store, for messages
+  std::filesystem::path database;   // as the engine is to name it
+  std::filesystem::path logs;       // the folder where its logs are
+  std::optional<LogsCut> cut = {};  // where they end
+  // Through which the engine reaches the files; null: the real ones. Must outlive the database.
+  rocksdb::Env* env = nullptr;
+  // Opens what can be opened although files are missing or of another size, for finding out what is wrong.
+  bool is_tolerant = false;
+};
+
 // An open database and its columns. Any thread; must be destroyed after every iterator made from it.
 class Database {
  public:
@@ -40,11 +55,17 @@ class Database {
   // `poison`, which must outlive the database.
   static base::Result<std::unique_ptr<Database>> open(StoreFolder& folder, const RocksdbOptions& options,
                                                       const EngineHooks& hooks, Poison& poison);
+  // Opens for reading and changes nothing. Checks what `open` checks.
+  static base::Result<std::unique_ptr<Database>> open_read_only(const ReadOnlySource& source, const model::StoreId& id,
+                                                                Poison& poison);
+  // The same without the checks: the numbers below are not known.
+  static base::Result<std::unique_ptr<Database>> open_unchecked(const ReadOnlySource& source, Poison& poison);
   Database(const Database&) = delete;
   Database& operator=(const Database&) = delete;
   ~Database();
 
   rocksdb::DB& db() { return *db_; }
+  rocksdb::ColumnFamilyHandle* meta() const { return columns_[default_column]; }
   rocksdb::ColumnFamilyHandle* events() const { return columns_[events_column]; }
   rocksdb::ColumnFamilyHandle* index() const { return columns_[index_column]; }
   rocksdb::ColumnFamilyHandle* cursors() const { return columns_[cursors_column]; }
@@ -56,16 +77,19 @@ class Database {
 
  private:
   Database() = default;
-  base::Result<> read_or_write_meta(StoreFolder& folder, const RocksdbOptions& options);
+  base::Result<> write_meta(StoreFolder& folder, const RocksdbOptions& options);
+  base::Result<> read_meta(const std::string& name, const model::StoreId& id);
   struct EventsFile {
     std::string name;
     std::string path;
     model::GlobalPosition begin;
     model::GlobalPosition end;
   };
-  base::Result<> find_head(const StoreFolder& folder);
-  base::Result<> count_events(const StoreFolder& folder, std::span<const EventsFile> files);
+  base::Result<> find_head(const std::string& name);
+  base::Result<> count_events(const std::string& name, std::span<const EventsFile> files);
+  base::Result<> count_logged_events(const std::string& name);
 
+  std::unique_ptr<rocksdb::Env> read_only_env_;
   std::unique_ptr<rocksdb::DB> db_;
   std::vector<rocksdb::ColumnFamilyHandle*> columns_;
   std::uint32_t stretch_events_ = 0;

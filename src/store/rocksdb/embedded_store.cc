@@ -5,7 +5,6 @@
 #include <system_error>
 #include <utility>
 
-#include "store/filter_matcher.h"
 #include "store/record.h"
 #include "store/rocksdb/event_reader.h"
 #include "store/rocksdb/small_values.h"
@@ -18,8 +17,6 @@ namespace {
 using base::Code;
 using base::fail;
 
-// Positions taken from the index at once by a reader.
-constexpr std::uint64_t read_positions_max = 4096;
 constexpr std::size_t kept_batch_bytes_max = std::size_t{16} << 20;
 constexpr std::size_t snapshot_bytes_max = std::size_t{64} << 20;
 constexpr std::size_t cursor_bytes_max = std::size_t{1} << 20;
@@ -73,6 +70,7 @@ base::Result<> EmbeddedStore::open(const EngineHooks& hooks) {
   index_ = std::make_unique<StreamIndex>(*database_, poison_);
   const auto checkpoint = index_->read_checkpoint(head);
   if (!checkpoint) return std::unexpected(checkpoint.error());
+  reader_.emplace(*database_, *index_);
   index_->start();
   const auto indexed = scan_events(*database_, *checkpoint, head, [&](const Record& record) {
     const auto& event = record.event;
@@ -136,62 +134,6 @@ void EmbeddedStore::publish(std::span<const PlacedAppend> batch, model::GlobalPo
   }
 }
 
-base::Result<std::uint64_t> EmbeddedStore::read_stream(const StreamQuery& query, EventVisitor visit) {
-  const std::uint64_t hash = stream_hash(query.stream);
-  const auto version = index_->version(query.stream, hash);
-  if (!version) return std::unexpected(version.error());
-  const bool forwards = query.direction == Direction::forwards;
-  if (*version == 0 || (forwards && query.from >= *version)) return 0;
-  model::Position begin = forwards ? query.from : 0;
-  model::Position end = forwards ? *version : std::min(query.from, *version - 1) + 1;
-  if (end - begin > query.limit) (forwards ? end = begin + query.limit : begin = end - query.limit);
-  StreamReader reader(*database_, query.stream);
-  std::vector<model::GlobalPosition> positions;
-  std::uint64_t shown = 0;
-  const auto counted = [&](const model::EventView& event) {
-    ++shown;
-    return visit(event);
-  };
-  while (begin < end) {
-    const std::uint64_t count = std::min(read_positions_max, end - begin);
-    const model::Position first = forwards ? begin : end - count;
-    if (auto found = index_->positions(query.stream, hash, first, count, positions); !found)
-      return std::unexpected(std::move(found.error()));
-    const auto more = reader.read(positions, first, query.direction, counted);
-    if (!more) return std::unexpected(more.error());
-    if (!*more) break;
-    (forwards ? begin += count : end -= count);
-  }
-  return shown;
-}
-
-base::Result<AllResult> EmbeddedStore::read_all(const AllQuery& query, EventVisitor visit) {
-  const FilterMatcher matcher(query.filter);
-  const model::GlobalPosition head = this->head();
-  AllResult result{.next = query.from};
-  if (query.limit == 0 || query.from >= head) return result;
-  const model::GlobalPosition end = query.from + std::min(query.scan_limit, head - query.from);
-  const auto scanned = scan_events(*database_, query.from, end, [&](const Record& record) {
-    result.next = record.event.global_position + 1;
-    if (!matcher.matches(record.event)) {
-      ++result.skipped;
-      return true;
-    }
-    ++result.shown;
-    return visit(record.event) && result.shown < query.limit;
-  });
-  if (!scanned) return std::unexpected(scanned.error());
-  return result;
-}
-
-base::Result<std::uint64_t> EmbeddedStore::stream_version(std::string_view stream) {
-  return index_->version(stream, stream_hash(stream));
-}
-
-base::Result<std::uint64_t> EmbeddedStore::list_streams(const StreamsQuery& query, StreamVisitor visit) {
-  return index_->list(query, visit);
-}
-
 std::uint64_t EmbeddedStore::on_head_moved(std::function<void(model::GlobalPosition)> callback) {
   return committer_->listeners().add(std::move(callback));
 }
@@ -223,31 +165,10 @@ base::Result<> EmbeddedStore::save_cursor(std::string_view name, const Cursor& c
   return write_small(batch, true, "saving the cursor " + std::string(name));
 }
 
-base::Result<std::optional<Cursor>> EmbeddedStore::load_cursor(std::string_view name) {
-  rocksdb::PinnableSlice value;
-  const auto status = database_->db().Get({}, database_->cursors(), slice(name), &value);
-  if (status.IsNotFound()) return std::nullopt;
-  if (!status.ok()) return engine_failure(status, "loading the cursor " + std::string(name));
-  return decode_cursor(name, view(value));
-}
-
 base::Result<> EmbeddedStore::delete_cursor(std::string_view name) {
   rocksdb::WriteBatch batch;
   batch.Delete(database_->cursors(), slice(name));
   return write_small(batch, true, "deleting the cursor " + std::string(name));
-}
-
-base::Result<std::vector<std::pair<std::string, Cursor>>> EmbeddedStore::list_cursors() {
-  std::vector<std::pair<std::string, Cursor>> all;
-  const std::unique_ptr<rocksdb::Iterator> iterator(database_->db().NewIterator({}, database_->cursors()));
-  for (iterator->SeekToFirst(); iterator->Valid(); iterator->Next()) {
-    const std::string_view name = view(iterator->key());
-    auto cursor = decode_cursor(name, view(iterator->value()));
-    if (!cursor) return std::unexpected(std::move(cursor.error()));
-    all.emplace_back(name, *std::move(cursor));
-  }
-  if (!iterator->status().ok()) return engine_failure(iterator->status(), "listing the cursors");
-  return all;
 }
 
 base::Result<> EmbeddedStore::save_snapshot(std::string_view stream, const Snapshot& snapshot) {
@@ -259,20 +180,6 @@ base::Result<> EmbeddedStore::save_snapshot(std::string_view stream, const Snaps
   rocksdb::WriteBatch batch;
   batch.Put(database_->snapshots(), slice(stream), encode_snapshot(snapshot));
   return write_small(batch, false, "saving the snapshot of stream " + std::string(stream));
-}
-
-base::Result<std::optional<Snapshot>> EmbeddedStore::load_snapshot(std::string_view stream) {
-  rocksdb::PinnableSlice value;
-  const auto status = database_->db().Get({}, database_->snapshots(), slice(stream), &value);
-  if (status.IsNotFound()) return std::nullopt;
-  if (!status.ok()) return engine_failure(status, "loading the snapshot of stream " + std::string(stream));
-  auto snapshot = decode_snapshot(stream, view(value));
-  if (!snapshot) return std::unexpected(std::move(snapshot.error()));
-  const auto version = stream_version(stream);
-  if (!version) return std::unexpected(version.error());
-  // A snapshot ahead of its stream holds what was never stored.
-  if (snapshot->version > *version) return std::nullopt;
-  return *std::move(snapshot);
 }
 
 base::Result<> EmbeddedStore::delete_snapshot(std::string_view stream) {

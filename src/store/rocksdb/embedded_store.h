@@ -10,6 +10,7 @@
 
 #include "store/committer.h"
 #include "store/rocksdb/database.h"
+#include "store/rocksdb/store_reader.h"
 #include "store/rocksdb/stream_index.h"
 #include "store/store.h"
 
@@ -24,19 +25,29 @@ class EmbeddedStore final : public Store, private CommitTarget {
   base::Result<> open(const EngineHooks& hooks);
 
   base::Result<> append(Append append, AppendSink& sink) override;
-  base::Result<std::uint64_t> read_stream(const StreamQuery& query, EventVisitor visit) override;
-  base::Result<AllResult> read_all(const AllQuery& query, EventVisitor visit) override;
-  base::Result<std::uint64_t> stream_version(std::string_view stream) override;
-  base::Result<std::uint64_t> list_streams(const StreamsQuery& query, StreamVisitor visit) override;
+  base::Result<std::uint64_t> read_stream(const StreamQuery& query, EventVisitor visit) override {
+    return reader_->read_stream(query, visit);
+  }
+  base::Result<AllResult> read_all(const AllQuery& query, EventVisitor visit) override {
+    return reader_->read_all(query, head(), visit);
+  }
+  base::Result<std::uint64_t> stream_version(std::string_view stream) override {
+    return reader_->stream_version(stream);
+  }
+  base::Result<std::uint64_t> list_streams(const StreamsQuery& query, StreamVisitor visit) override {
+    return reader_->list_streams(query, visit);
+  }
   model::GlobalPosition head() const override { return committer_->head(); }
   std::uint64_t on_head_moved(std::function<void(model::GlobalPosition)> callback) override;
   void stop_head_moved(std::uint64_t id) override;
   base::Result<> save_cursor(std::string_view name, const Cursor& cursor) override;
-  base::Result<std::optional<Cursor>> load_cursor(std::string_view name) override;
+  base::Result<std::optional<Cursor>> load_cursor(std::string_view name) override { return reader_->load_cursor(name); }
   base::Result<> delete_cursor(std::string_view name) override;
-  base::Result<std::vector<std::pair<std::string, Cursor>>> list_cursors() override;
+  base::Result<std::vector<std::pair<std::string, Cursor>>> list_cursors() override { return reader_->list_cursors(); }
   base::Result<> save_snapshot(std::string_view stream, const Snapshot& snapshot) override;
-  base::Result<std::optional<Snapshot>> load_snapshot(std::string_view stream) override;
+  base::Result<std::optional<Snapshot>> load_snapshot(std::string_view stream) override {
+    return reader_->load_snapshot(stream);
+  }
   base::Result<> delete_snapshot(std::string_view stream) override;
   const model::StoreId& id() const override { return folder_.id(); }
   std::optional<base::Error> poisoned() const override { return poison_.error(); }
@@ -55,6 +66,7 @@ class EmbeddedStore final : public Store, private CommitTarget {
   Poison poison_;
   std::unique_ptr<Database> database_;
   std::unique_ptr<StreamIndex> index_;
+  std::optional<StoreReader> reader_;
   HeadTable heads_;
   rocksdb::WriteBatch batch_;  // kept between commits for its memory; the committer thread only
   std::atomic<bool> closed_ = false;

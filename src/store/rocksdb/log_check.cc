@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <charconv>
+#include <iterator>
 #include <map>
 #include <string>
 #include <system_error>
@@ -26,7 +27,8 @@ constexpr std::size_t page_bytes = 4096;
 // A file's content, readable while this lives.
 class MappedFile {
  public:
-  explicit MappedFile(const std::filesystem::path& path) : file_(::open(path.c_str(), O_RDWR | O_CLOEXEC)) {
+  explicit MappedFile(const std::filesystem::path& path, int mode = O_RDONLY)
+      : file_(::open(path.c_str(), mode | O_CLOEXEC)) {
     struct stat status{};
     if (file_ < 0 || ::fstat(file_, &status) != 0) return;
     size_ = static_cast<std::size_t>(status.st_size);
@@ -132,15 +134,19 @@ Logs find_logs(const std::filesystem::path& folder) {
   return logs;
 }
 
-// Drops what stands in the log at `broken` from `check.offset` on, and in the logs after it.
-base::Result<> cut(const Logs& logs, Logs::const_iterator broken, const LogCheck& check) {
+// Drops what stands behind the cut.
+base::Result<> apply(const LogsCut& cut) {
   base::log::warn(
       "the log of the store ends in writes that were not finished; nobody was told of them and they are dropped",
-      {{"file", broken->second.string()}, {"offset", check.offset}});
-  for (auto log = broken; log != logs.end(); ++log) {
-    MappedFile file(log->second);
-    const std::uint64_t size = log == broken ? check.offset : 0;
-    if (!file.is_open() || !file.cut(size)) return system_failure("cut the unfinished end of", log->second);
+      {{"file", cut.file.string()}, {"offset", cut.offset}});
+  const auto shorten = [](const std::filesystem::path& path, std::uint64_t size) -> base::Result<> {
+    MappedFile file(path, O_RDWR);
+    if (!file.is_open() || !file.cut(size)) return system_failure("cut the unfinished end of", path);
+    return {};
+  };
+  if (auto done = shorten(cut.file, cut.offset); !done) return done;
+  for (const auto& later : cut.later) {
+    if (auto done = shorten(later, 0); !done) return done;
   }
   return {};
 }
@@ -192,30 +198,43 @@ LogCheck check_log(std::string_view log, std::optional<model::GlobalPosition> la
   return check;
 }
 
-base::Result<> check_logs(const std::filesystem::path& folder) {
+base::Result<std::optional<LogsCut>> find_cut(const std::filesystem::path& folder) {
   const Logs logs = find_logs(folder);
   std::optional<model::GlobalPosition> last_event;
   for (auto log = logs.begin(); log != logs.end(); ++log) {
     LogCheck check;
-    std::uint64_t size = 0;
+    LogsCut cut{.file = log->second};
     {
       const MappedFile file(log->second);
-      if (!file.is_open()) return system_failure("read the log", log->second);
-      size = file.content().size();
+      if (!file.is_open()) return std::unexpected(system_failure("read the log", log->second).error());
+      cut.size = file.content().size();
       check = check_log(file.content(), last_event);
     }
     last_event = check.last_event;
     if (check.end == LogEnd::whole) continue;
     const auto droppable = is_droppable(logs, log, check);
     if (!droppable) return std::unexpected(droppable.error());
-    if (*droppable) return cut(logs, log, check);
-    return base::fail(
-        Code::data_loss,
-        "the log " + log->second.string() + " is damaged at byte " + std::to_string(check.offset) + " of " +
-            std::to_string(size) +
-            ", and acknowledged events may stand behind it; nothing was changed; restore the store from a backup");
+    cut.offset = check.offset;
+    cut.is_damage = !*droppable;
+    for (auto later = std::next(log); later != logs.end(); ++later) cut.later.push_back(later->second);
+    return cut;
   }
-  return {};
+  return std::nullopt;
+}
+
+base::Error log_damage(const LogsCut& cut) {
+  return {Code::data_loss,
+          "the log " + cut.file.string() + " is damaged at byte " + std::to_string(cut.offset) + " of " +
+              std::to_string(cut.size) +
+              ", and acknowledged events may stand behind it; nothing was changed; restore the store from a backup"};
+}
+
+base::Result<> check_logs(const std::filesystem::path& folder) {
+  const auto cut = find_cut(folder);
+  if (!cut) return std::unexpected(cut.error());
+  if (!*cut) return {};
+  if ((*cut)->is_damage) return std::unexpected(log_damage(**cut));
+  return apply(**cut);
 }
 
 }  // namespace thalo::store

@@ -10,6 +10,7 @@
 #include <filesystem>
 #include <optional>
 #include <string_view>
+#include <vector>
 
 #include "base/result.h"
 #include "model/event.h"
@@ -32,6 +33,21 @@ struct LogCheck {
 
 // `last_event` is the last one in the logs before, when there is one.
 LogCheck check_log(std::string_view log, std::optional<model::GlobalPosition> last_event);
+
+// Where the logs of a database stop being whole.
+struct LogsCut {
+  std::filesystem::path file;                     // the first log that is not whole
+  std::uint64_t offset = 0;                       // of its first entry that is not complete
+  std::uint64_t size = 0;                         // of the file
+  std::vector<std::filesystem::path> later = {};  // the logs after it
+  // False: what stands behind is the mark of an unfinished write and may be dropped.
+  bool is_damage = false;
+};
+
+// Reads all logs in `folder` and changes nothing. Empty: they are whole. An error: one cannot be read at all.
+base::Result<std::optional<LogsCut>> find_cut(const std::filesystem::path& folder);
+// DATA_LOSS naming the file and the place.
+base::Error log_damage(const LogsCut& cut);
 
 // Checks all logs in `folder` and drops the unfinished writes at their end. DATA_LOSS names the file and the place of
 // damage.

@@ -112,6 +112,22 @@ base::Result<int> lock_folder(const std::filesystem::path& path) {
   return fail(Code::unavailable, "cannot lock the store " + path.string() + ": " + error_text(number));
 }
 
+// A folder in which nothing was ever locked, as a copy may be, has no file to lock: -1.
+base::Result<int> lock_folder_for_reading(const std::filesystem::path& path) {
+  const std::filesystem::path file = path / "LOCK";
+  const int lock = ::open(file.c_str(), O_RDONLY | O_CLOEXEC);
+  if (lock < 0 && errno == ENOENT) return -1;
+  if (lock < 0) return fail(Code::permission_denied, "cannot open " + file.string() + ": " + error_text(errno));
+  if (::flock(lock, LOCK_SH | LOCK_NB) == 0) return lock;
+  const int number = errno;
+  ::close(lock);
+  if (number == EWOULDBLOCK) {
+    return fail(Code::failed_precondition,
+                "the store " + path.string() + " is in use by a running process; ask that server (--url), or stop it");
+  }
+  return fail(Code::unavailable, "cannot lock the store " + path.string() + ": " + error_text(number));
+}
+
 }  // namespace
 
 StoreFolder::StoreFolder(StoreFolder&& other) noexcept
@@ -128,6 +144,20 @@ base::Result<StoreFolder> StoreFolder::open(const std::filesystem::path& path, b
   if (!lock) return std::unexpected(std::move(lock.error()));
   StoreFolder folder(path, *lock);
   if (auto read = folder.read_or_create(); !read) return std::unexpected(std::move(read.error()));
+  return folder;
+}
+
+base::Result<StoreFolder> StoreFolder::open_read_only(const std::filesystem::path& path) {
+  if (auto checked = check_folder(path, false); !checked) return std::unexpected(std::move(checked.error()));
+  auto lock = lock_folder_for_reading(path);
+  if (!lock) return std::unexpected(std::move(lock.error()));
+  StoreFolder folder(path, *lock);
+  const auto text = env::read_file(path / "STORE", store_file_size_bytes_max);
+  if (!text) return std::unexpected(text.error());
+  if (auto parsed = folder.parse(*text); !parsed) return std::unexpected(std::move(parsed.error()));
+  if (folder.is_new_)
+    return fail(Code::failed_precondition,
+                "the store " + path.string() + " was not completed when it was made; start the runtime on it once");
   return folder;
 }
 

@@ -18,6 +18,9 @@ class StoreFolder {
   // open_rocksdb_store says.
   static base::Result<StoreFolder> open(const std::filesystem::path& path, bool create_if_missing);
 
+  // The same for reading: nothing is made or written, and the lock is shared, so that several may read.
+  static base::Result<StoreFolder> open_read_only(const std::filesystem::path& path);
+
   StoreFolder(StoreFolder&& other) noexcept;
   StoreFolder& operator=(StoreFolder&& other) = delete;
   ~StoreFolder();
