@@ -2,6 +2,8 @@
 
 #include <CLI/CLI.hpp>
 
+#include "cli/local_client.h"
+
 namespace thalo::cli {
 
 void add_server_flags(CLI::App& command, ServerFlags& flags) {
@@ -10,7 +12,12 @@ void add_server_flags(CLI::App& command, ServerFlags& flags) {
       ->capture_default_str();
 }
 
+void add_store_flag(CLI::App& command, ServerFlags& flags) {
+  command.add_option("--store", flags.store, "Read this folder of a closed store instead of asking a server");
+}
+
 base::Result<std::unique_ptr<client::Client>> connect(const ServerFlags& flags) {
+  if (!flags.store.empty()) return open_local(flags.store);
   auto client = client::Client::connect(flags.url);
   if (client) (*client)->set_timeout(std::chrono::milliseconds(flags.timeout_ms));
   return client;

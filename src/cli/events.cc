@@ -43,6 +43,7 @@ void add_events(CLI::App& app, Session& session) {
   CLI::App* command = app.add_subcommand("events", "Show the events of a stream");
   command->footer("Example: thalo events counter-abc123");
   add_server_flags(*command, flags->server);
+  add_store_flag(*command, flags->server);
   command->add_option("stream", flags->stream, "The stream, category-id, e.g. counter-abc123")->required();
   command->add_option("--from", flags->options.from, "Position of the first event to show");
   command->add_option("--limit", flags->options.limit, "The most events to show; 0: all")->capture_default_str();

@@ -107,6 +107,7 @@ void add_export(CLI::App& app, Session& session) {
   CLI::App* command = app.add_subcommand("export", "Write events as JSON Lines, in global order");
   command->footer("Example: thalo export -o events.jsonl --category counter");
   add_server_flags(*command, flags->server);
+  add_store_flag(*command, flags->server);
   auto* output = command->add_option("-o,--output", flags->output, "The file [default: standard output]");
   command->add_option("--from", flags->options.from, "Global position to start from")->capture_default_str();
   command->add_option("--category", flags->options.categories, "Only this category; may be repeated");

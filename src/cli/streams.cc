@@ -40,6 +40,7 @@ void add_streams(CLI::App& app, Session& session) {
       app.add_subcommand("streams", "List streams with their numbers of events, in the order of their names");
   command->footer("Example: thalo streams --category counter");
   add_server_flags(*command, flags->server);
+  add_store_flag(*command, flags->server);
   command->add_option("--category", flags->category, "Only streams of this category");
   command->add_option("--limit", flags->limit, "The most streams to list; 0: all")->capture_default_str();
   command->add_flag("--json", flags->json, "Print one JSON object a line");
