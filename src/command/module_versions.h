@@ -26,7 +26,7 @@ class ModuleVersions {
   // The oldest are deleted beyond this many per module.
   static constexpr std::size_t kept_max = 20;
 
-  explicit ModuleVersions(std::filesystem::path modules_folder) : folder_(std::move(modules_folder) / ".versions") {}
+  explicit ModuleVersions(const std::filesystem::path& modules_folder) : folder_(modules_folder / ".versions") {}
 
   // Oldest first; none is no error. DATA_LOSS names a history file that cannot be read.
   base::Result<std::vector<ModuleVersion>> list(std::string_view name) const;

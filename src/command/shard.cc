@@ -162,7 +162,7 @@ void Shard::take(const Wake& wake) {
   rebuild(*entity);
 }
 
-void Shard::take(Describe describe) {
+void Shard::take(const Describe& describe) {
   EntityDescription out;
   Entity* entity = entities_.find(describe.stream);
   if (entity == nullptr && slow_lane_ != nullptr && slow_lane_->has(model::category_of(describe.stream))) {

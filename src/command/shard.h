@@ -101,7 +101,7 @@ class Shard final : public store::AppendSink {
   void take(Task task);
   void take(const Wake& wake);
   void take(Answer original);
-  void take(Describe describe);
+  void take(const Describe& describe);
   void take(const SaveSnapshot& save);
 
   // The slow lane.

@@ -52,7 +52,7 @@ base::Result<std::pair<model::StreamName, std::shared_ptr<const wasm::Module>>> 
   return std::pair(*std::move(stream), std::move(module));
 }
 
-void describe(std::shared_ptr<net::UnaryCall> call, const EntitiesContext& context) {
+void describe(const std::shared_ptr<net::UnaryCall>& call, const EntitiesContext& context) {
   auto request = parse<v1::DescribeEntityRequest>(call->request());
   if (!request) return call->fail(std::move(request.error()));
   auto entity = find_entity(context, request->category(), request->id());

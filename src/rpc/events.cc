@@ -12,8 +12,6 @@
 namespace thalo::rpc {
 namespace {
 
-using base::Code;
-
 constexpr std::size_t batch_size_bytes = 64 << 10;
 // How many events one read of the whole store looks at before it says where it is: a rare filter must not hold a
 // reading thread for long.
