@@ -13,6 +13,9 @@
 
 namespace thalo::store {
 
+// The key of the checkpoint. Sorts before every stream: no name begins with a zero byte.
+inline constexpr std::string_view checkpoint_key("\0checkpoint", 11);
+
 // The most events in one chunk. Part of the format: a stretch is cut into the same chunks however often it is written.
 inline constexpr std::size_t chunk_events_max = 1024;
 

@@ -21,9 +21,6 @@ using base::fail;
 // Files whose events are counted at opening: more than the logs that a crash leaves behind can fill.
 constexpr std::size_t counted_files_max = 256;
 
-constexpr std::string_view id_key = "id";
-constexpr std::string_view stretch_events_key = "stretch_events";
-
 std::string_view id_text(const model::StoreId& id) { return {reinterpret_cast<const char*>(id.data()), id.size()}; }
 
 // A database that should be there and is not must not be replaced by an empty one.

@@ -36,6 +36,10 @@ inline constexpr std::size_t index_column = 2;
 inline constexpr std::size_t cursors_column = 3;
 inline constexpr std::size_t snapshots_column = 4;
 
+// The keys of the column `default`.
+inline constexpr std::string_view id_key = "id";
+inline constexpr std::string_view stretch_events_key = "stretch_events";
+
 // A database to be read and not changed: that of a closed store, or one inside a backup.
 struct ReadOnlySource {
   std::string name;                 // of the store, for messages

@@ -131,7 +131,11 @@ base::Result<int> lock_folder_for_reading(const std::filesystem::path& path) {
 }  // namespace
 
 StoreFolder::StoreFolder(StoreFolder&& other) noexcept
-    : path_(std::move(other.path_)), lock_(std::exchange(other.lock_, -1)), id_(other.id_), is_new_(other.is_new_) {}
+    : path_(std::move(other.path_)),
+      lock_(std::exchange(other.lock_, -1)),
+      id_(other.id_),
+      is_new_(other.is_new_),
+      is_exact_(other.is_exact_) {}
 
 StoreFolder::~StoreFolder() {
   if (lock_ >= 0) ::close(lock_);
@@ -199,15 +203,18 @@ base::Result<> StoreFolder::parse(std::string_view text) {
   is_new_ = rest == "creating\n";
   if (!rest.empty() && !is_new_)
     return fail(Code::data_loss, file + " is damaged: it goes on after the id; restore it from a backup");
+  is_exact_ = text == description();
   return {};
 }
 
-base::Result<> StoreFolder::write() {
+std::string StoreFolder::description() const {
   std::string text(first_line);
   text += "format " + std::to_string(store_format) + "\nid " + hex(id_) + "\n";
   if (is_new_) text += "creating\n";
-  return env::write_file_atomically(path_ / "STORE", text);
+  return text;
 }
+
+base::Result<> StoreFolder::write() { return env::write_file_atomically(path_ / "STORE", description()); }
 
 base::Result<> StoreFolder::finish_creation() {
   is_new_ = false;

@@ -28,6 +28,8 @@ class StoreFolder {
   const std::filesystem::path& path() const { return path_; }
   std::filesystem::path database_path() const { return path_ / "rocksdb"; }
   const model::StoreId& id() const { return id_; }
+  // Whether STORE is what this program would write.
+  bool has_exact_description() const { return is_exact_; }
   // The database was not completed yet: this is a new store, or one whose creation was interrupted.
   bool is_new() const { return is_new_; }
   // Says in STORE that the database is complete. Durable when it returns.
@@ -37,12 +39,14 @@ class StoreFolder {
   StoreFolder(std::filesystem::path path, int lock) : path_(std::move(path)), lock_(lock) {}
   base::Result<> read_or_create();
   base::Result<> parse(std::string_view text);
+  std::string description() const;
   base::Result<> write();
 
   std::filesystem::path path_;
   int lock_;
   model::StoreId id_{};
   bool is_new_ = false;
+  bool is_exact_ = true;
 };
 
 }  // namespace thalo::store

@@ -13,8 +13,6 @@ namespace {
 
 using base::Code;
 
-// Sorts before every stream: no name begins with a zero byte.
-constexpr std::string_view checkpoint_key("\0checkpoint", 11);
 // Full stretches that may wait for the index thread beside the one it writes.
 constexpr std::size_t waiting_stretches_max = 2;
 // A commit may have to wait while one batch of the index is written: keep them small.
