@@ -94,10 +94,14 @@ base::Result<bool> StreamReader::read_window(std::span<const model::GlobalPositi
 base::Result<bool> StreamReader::walk(std::span<const model::GlobalPosition> positions, model::Position first,
                                       Direction direction, EventVisitor visit) {
   if (!iterator_) iterator_.reset(database_.db().NewIterator({}, database_.events()));
+  const bool forwards = direction == Direction::forwards;
   for (std::size_t step = 0; step < positions.size(); ++step) {
-    const std::size_t index = direction == Direction::forwards ? step : positions.size() - 1 - step;
-    if (auto moved = move_to(*iterator_, positions[index], direction); !moved)
-      return std::unexpected(std::move(moved.error()));
+    const std::size_t index = forwards ? step : positions.size() - 1 - step;
+    if (auto moved = move_to(*iterator_, positions[index], direction); !moved) {
+      // Damage in one file can stop the iterator in another.
+      return look_up(forwards ? positions.subspan(index) : positions.first(index + 1), forwards ? first + index : first,
+                     direction, visit);
+    }
     const auto more = show(positions[index], first + index, view(iterator_->value()), visit);
     if (!more || !*more) return more;
   }
@@ -125,6 +129,11 @@ base::Result<bool> StreamReader::look_up(std::span<const model::GlobalPosition> 
       values[index].Reset();
       statuses[index] = database_.db().Get({}, database_.events(), slices[index], &values[index]);
     }
+    if (statuses[index].IsCorruption() || statuses[index].IsIOError()) {
+      if (!intact_) intact_.emplace(database_);
+      values[index].Reset();
+      statuses[index] = intact_->read(positions[index], values[index]);
+    }
     if (!statuses[index].ok()) return unreadable(statuses[index], positions[index]);
     const auto more = show(positions[index], first + index, view(values[index]), visit);
     if (!more || !*more) return more;
@@ -147,6 +156,25 @@ base::Result<bool> StreamReader::show(model::GlobalPosition at, model::Position 
   return visit(record->event);
 }
 
+namespace {
+
+// Event by event: where the iterator cannot go.
+base::Result<> look_up_events(Database& database, model::GlobalPosition begin, model::GlobalPosition end,
+                              RecordVisitor visit) {
+  IntactReader reader(database);
+  for (model::GlobalPosition next = begin; next < end; ++next) {
+    rocksdb::PinnableSlice value;
+    const auto status = reader.read(next, value);
+    if (!status.ok()) return unreadable(status, next);
+    const auto record = decode_record(next, view(value));
+    if (!record) return std::unexpected(record.error());
+    if (!visit(*record)) return {};
+  }
+  return {};
+}
+
+}  // namespace
+
 base::Result<> scan_events(Database& database, model::GlobalPosition begin, model::GlobalPosition end,
                            RecordVisitor visit) {
   if (begin >= end) return {};
@@ -166,7 +194,8 @@ base::Result<> scan_events(Database& database, model::GlobalPosition begin, mode
     ++next;
     if (!visit(*record)) return {};
   }
-  if (!iterator->status().ok()) return unreadable(iterator->status(), next);
+  // Damage in one file stops the iterator although other files have what is next.
+  if (!iterator->status().ok()) return look_up_events(database, next, end, visit);
   if (next != end) return missing(next);
   return {};
 }

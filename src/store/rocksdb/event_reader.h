@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <span>
 #include <string_view>
 #include <vector>
@@ -9,6 +10,7 @@
 #include "base/result.h"
 #include "store/record.h"
 #include "store/rocksdb/database.h"
+#include "store/rocksdb/intact_reader.h"
 #include "store/store.h"
 
 namespace thalo::store {
@@ -40,6 +42,7 @@ class StreamReader {
   Database& database_;
   const std::string_view stream_;
   std::unique_ptr<rocksdb::Iterator> iterator_;
+  std::optional<IntactReader> intact_;  // once the engine has failed
 };
 
 // Shows the records at [begin, end) in order. DATA_LOSS names the first that is missing or damaged. Any thread.

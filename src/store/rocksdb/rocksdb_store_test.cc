@@ -456,5 +456,29 @@ TEST_F(DamagedFileTest, ReadingNamesTheFileAndThePositionAndTheRestCanBeRead) {
   EXPECT_EQ(store->head(), events + 1) << "and the store goes on";
 }
 
+TEST_F(DamagedFileTest, DamageAtTheBeginningOfALaterFileHidesNothingBeforeIt) {
+  flip_byte(file_, fs::file_size(file_) / 2);
+  const auto before = files(".sst");
+  {
+    auto store = open();
+    append(*store, "s-1", noise());
+  }
+  open();  // a second file of events
+  for (const auto& path : files(".sst")) {
+    if (std::ranges::find(before, path) == before.end() && fs::file_size(path) > 20'000) file_ = path;
+  }
+  flip_byte(file_, 100);
+  const auto store = open();
+  std::uint64_t next = 0;
+  const auto all = store->read_all({}, [&](const model::EventView&) { return ++next != 0; });
+  ASSERT_FALSE(all);
+  EXPECT_EQ(next, events);
+  EXPECT_THAT(all.error().message, AllOf(HasSubstr("global position " + std::to_string(events) + " "),
+                                         HasSubstr(file_.filename().string())));
+  EXPECT_EQ(read_stream(*store, {.stream = "s-1", .limit = events}).size(), events);
+  EXPECT_EQ(read_stream(*store, {.stream = "s-1", .from = events - 1, .direction = Direction::backwards}).size(),
+            events);
+}
+
 }  // namespace
 }  // namespace thalo::store
