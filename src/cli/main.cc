@@ -15,7 +15,7 @@ int main(int argc, char** argv) {
   app.require_subcommand(1);
   Session session;
   for (const auto add : {add_build, add_execute, add_dry_run, add_events, add_streams, add_tail, add_state, add_modules,
-                         add_publish, add_rollback, add_append, add_export, add_import}) {
+                         add_publish, add_rollback, add_append, add_export, add_import, add_verify}) {
     add(app, session);
   }
   try {

@@ -24,5 +24,6 @@ void add_rollback(CLI::App& app, Session& session);
 void add_append(CLI::App& app, Session& session);
 void add_export(CLI::App& app, Session& session);
 void add_import(CLI::App& app, Session& session);
+void add_verify(CLI::App& app, Session& session);
 
 }  // namespace thalo::cli

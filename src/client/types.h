@@ -52,9 +52,9 @@ struct ReadOptions {
 // Events must match every list that is not empty.
 struct ReadAllOptions {
   model::GlobalPosition from = 0;
-  std::vector<std::string> categories;
-  std::vector<std::string> streams;
-  std::vector<std::string> types;
+  std::vector<std::string> categories = {};
+  std::vector<std::string> streams = {};
+  std::vector<std::string> types = {};
   std::uint64_t limit = 0;  // 0: no limit
 };
 

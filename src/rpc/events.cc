@@ -51,7 +51,8 @@ class StreamSource final : public BatchSource {
                                       done_ = backwards ? event.position == 0 : next_ == end_;
                                       return !done_ && size_bytes < batch_size_bytes;
                                     });
-    if (!shown) return std::unexpected(shown.error());
+    // What could be read goes out first; the next read meets the error again.
+    if (!shown && response.events().empty()) return std::unexpected(shown.error());
     if (response.events().empty()) return Batch{{}, true};
     left_ -= static_cast<std::uint64_t>(response.events_size());
     return Batch{response.SerializeAsString(), done_ || left_ == 0};
@@ -102,7 +103,12 @@ class AllSource final : public BatchSource {
           size_bytes += size_of(event);
           return size_bytes < batch_size_bytes;
         });
-    if (!read) return std::unexpected(read.error());
+    if (!read) {
+      if (response.events().empty()) return std::unexpected(read.error());
+      // What could be read goes out first; the next read meets the error again.
+      const auto last = response.events(response.events_size() - 1).global_position();
+      read = store::AllResult{.next = last + 1, .shown = static_cast<std::uint64_t>(response.events_size())};
+    }
     left_ -= read->shown;
     const bool stuck = read->next == next_;
     next_ = read->next;
