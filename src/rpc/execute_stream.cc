@@ -1,6 +1,7 @@
 #include "rpc/execute_stream.h"
 
 #include <algorithm>
+#include <deque>
 #include <mutex>
 #include <utility>
 
@@ -43,7 +44,11 @@ class Session final : public Flushable, public std::enable_shared_from_this<Sess
   const store::Store& store_;
 
   std::mutex mutex_;  // guards the rest
-  v1::ExecuteStreamResponse unsent_;
+  struct Message {
+    v1::ExecuteStreamResponse response;
+    std::size_t size_bytes = 0;
+  };
+  std::deque<Message> unsent_;  // of about message_bytes each, however many answers wait for a slow client
   std::size_t unsent_bytes_ = 0;
   std::size_t under_way_ = 0;
   bool paused_ = false;
@@ -119,8 +124,11 @@ void Session::answer(std::uint64_t tag, base::Result<command::ExecuteOutcome> ou
   {
     std::lock_guard lock(mutex_);
     --under_way_;
-    unsent_bytes_ += answer.ByteSizeLong();
-    *unsent_.add_answers() = std::move(answer);
+    const std::size_t size_bytes = answer.ByteSizeLong();
+    if (unsent_.empty() || unsent_.back().size_bytes >= message_bytes) unsent_.emplace_back();
+    unsent_.back().size_bytes += size_bytes;
+    unsent_bytes_ += size_bytes;
+    *unsent_.back().response.add_answers() = std::move(answer);
     large = unsent_bytes_ >= message_bytes;
   }
   if (large) return flush();
@@ -134,21 +142,21 @@ void Session::flush() {
 
 void Session::send_if_possible(std::unique_lock<std::mutex>&) {
   if (finished_) return;
-  if (unsent_bytes_ > 0 && stream_.writable()) {
-    const auto written = stream_.write(unsent_.SerializeAsString());
-    unsent_.Clear();
-    unsent_bytes_ = 0;
+  while (!unsent_.empty() && stream_.writable()) {
+    const auto written = stream_.write(unsent_.front().response.SerializeAsString());
+    unsent_bytes_ -= unsent_.front().size_bytes;
+    unsent_.pop_front();
     if (!written) {  // nobody listens any more
       finished_ = true;
       return stream_.finish(net::Status::from(written.error()));
     }
   }
-  if (half_closed_ && under_way_ == 0 && unsent_bytes_ == 0) {
+  if (half_closed_ && under_way_ == 0 && unsent_.empty()) {
     finished_ = true;
     return stream_.finish(net::Status::ok());
   }
   if (draining_) {
-    if (under_way_ > 0 || unsent_bytes_ > 0) return;
+    if (under_way_ > 0 || !unsent_.empty()) return;
     finished_ = true;
     return stream_.finish(net::Status::error(
         Code::unavailable,
