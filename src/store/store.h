@@ -6,6 +6,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <filesystem>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -18,6 +19,7 @@
 #include "base/result.h"
 #include "model/command.h"
 #include "model/event.h"
+#include "store/backup.h"
 
 namespace thalo::store {
 
@@ -166,6 +168,11 @@ class Store {
   virtual base::Result<> delete_snapshot(std::string_view stream) = 0;
 
   virtual const model::StoreId& id() const = 0;
+
+  // Adds a backup of the store to the backups in `folder`, which is made when missing: everything acknowledged so far,
+  // and perhaps more. Blocks; appends and reads go on. UNIMPLEMENTED: the engine has no backups. CANCELLED: `progress`
+  // asked for it. FAILED_PRECONDITION: the folder holds something else. DATA_LOSS: what was copied cannot be read.
+  virtual base::Result<BackupMade> back_up(const std::filesystem::path& folder, BackupProgress progress) = 0;
 
   // Why the store refuses writes, when it does. A failed write or sync is never retried; reopening is the only way out.
   virtual std::optional<base::Error> poisoned() const = 0;

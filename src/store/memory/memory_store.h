@@ -45,6 +45,9 @@ class MemoryStore final : public Store, private CommitTarget {
   base::Result<std::optional<Snapshot>> load_snapshot(std::string_view stream) override;
   base::Result<> delete_snapshot(std::string_view stream) override;
   const model::StoreId& id() const override { return disk_->id(); }
+  base::Result<BackupMade> back_up(const std::filesystem::path&, BackupProgress) override {
+    return base::fail(base::Code::unimplemented, "a store in memory has no backups");
+  }
   std::optional<base::Error> poisoned() const override { return poison_.error(); }
   void close() override;
 

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "store/committer.h"
+#include "store/rocksdb/backup_folder.h"
 #include "store/rocksdb/database.h"
 #include "store/rocksdb/store_reader.h"
 #include "store/rocksdb/stream_index.h"
@@ -50,6 +51,9 @@ class EmbeddedStore final : public Store, private CommitTarget {
   }
   base::Result<> delete_snapshot(std::string_view stream) override;
   const model::StoreId& id() const override { return folder_.id(); }
+  base::Result<BackupMade> back_up(const std::filesystem::path& folder, BackupProgress progress) override {
+    return make_backup(*database_, id(), head(), folder, progress);
+  }
   std::optional<base::Error> poisoned() const override { return poison_.error(); }
   void close() override;
 

@@ -45,6 +45,7 @@ class ReadOnlyStore final : public Store {
   }
   base::Result<> delete_snapshot(std::string_view) override { return refused(); }
   const model::StoreId& id() const override { return id_; }
+  base::Result<BackupMade> back_up(const std::filesystem::path&, BackupProgress) override { return refused(); }
   std::optional<base::Error> poisoned() const override { return refusal(); }
   void close() override {}
 

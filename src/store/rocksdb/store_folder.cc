@@ -130,6 +130,17 @@ base::Result<int> lock_folder_for_reading(const std::filesystem::path& path) {
 
 }  // namespace
 
+std::string description_of(const model::StoreId& id) {
+  return std::string(first_line) + "format " + std::to_string(store_format) + "\nid " + hex(id) + "\n";
+}
+
+bool parse_description(std::string_view text, model::StoreId& id) {
+  const std::size_t line = text.rfind("id ");
+  if (line == std::string_view::npos || !text.ends_with('\n')) return false;
+  text.remove_suffix(1);
+  return parse_hex(text.substr(line + 3), id) && std::string(text) + "\n" == description_of(id);
+}
+
 StoreFolder::StoreFolder(StoreFolder&& other) noexcept
     : path_(std::move(other.path_)),
       lock_(std::exchange(other.lock_, -1)),
@@ -207,12 +218,7 @@ base::Result<> StoreFolder::parse(std::string_view text) {
   return {};
 }
 
-std::string StoreFolder::description() const {
-  std::string text(first_line);
-  text += "format " + std::to_string(store_format) + "\nid " + hex(id_) + "\n";
-  if (is_new_) text += "creating\n";
-  return text;
-}
+std::string StoreFolder::description() const { return description_of(id_) + (is_new_ ? "creating\n" : ""); }
 
 base::Result<> StoreFolder::write() { return env::write_file_atomically(path_ / "STORE", description()); }
 

@@ -3,6 +3,8 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <string>
+#include <string_view>
 
 #include "base/result.h"
 #include "model/event.h"
@@ -10,6 +12,11 @@
 namespace thalo::store {
 
 inline constexpr std::uint32_t store_format = 1;
+
+// What STORE says in the folder of a complete store.
+std::string description_of(const model::StoreId& id);
+// Only such a text exactly; false otherwise.
+bool parse_description(std::string_view text, model::StoreId& id);
 
 // A locked folder. Movable; the lock ends with it, also when the process dies.
 class StoreFolder {
