@@ -59,7 +59,7 @@ base::Result<ModuleVersion> ModuleVersions::add(std::string_view name, std::stri
   if (!versions) return std::unexpected(versions.error());
   if (!versions->empty() && versions->back().digest == digest) return versions->back();
   ModuleVersion added{versions->empty() ? 1 : versions->back().version + 1, std::string(digest), component.size(),
-                            now_ms};
+                      now_ms};
   if (auto made = env::make_folder(folder_ / name); !made) return std::unexpected(made.error());
   if (auto written = env::write_file_atomically(file_of(name, added.version), component); !written)
     return std::unexpected(written.error());
