@@ -55,6 +55,10 @@ class LocalClient final : public client::Client {
                                         const client::AppendOptions&) override {
     return needs_server();
   }
+  base::Result<client::BackupMade> back_up(const std::string&, const std::function<void(std::uint64_t)>&) override {
+    return needs_server();
+  }
+  base::Result<std::vector<client::Backup>> backups(const std::string&) override { return needs_server(); }
   base::Result<std::vector<client::Module>> modules() override { return needs_server(); }
   base::Result<client::Module> module(const std::string&) override { return needs_server(); }
   base::Result<client::Module> publish(const std::string&, const std::string&) override { return needs_server(); }

@@ -25,5 +25,8 @@ void add_append(CLI::App& app, Session& session);
 void add_export(CLI::App& app, Session& session);
 void add_import(CLI::App& app, Session& session);
 void add_verify(CLI::App& app, Session& session);
+void add_backup(CLI::App& app, Session& session);
+void add_backups(CLI::App& app, Session& session);
+void add_restore(CLI::App& app, Session& session);
 
 }  // namespace thalo::cli

@@ -3,16 +3,14 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
-#include <iostream>
-#include <map>
 #include <memory>
-#include <optional>
+#include <string>
 
-#include "base/json.h"
 #include "cli/connection.h"
-#include "cli/progress.h"
 #include "cli/subcommands.h"
 #include "cli/terminal.h"
+#include "cli/verify_printer.h"
+#include "store/backup.h"
 #include "store/stream_hash.h"
 #include "store/stream_versions.h"
 
@@ -21,102 +19,16 @@ namespace {
 
 struct VerifyFlags {
   ServerFlags server;
+  std::string backup;
+  std::uint32_t number = store::newest_backup;
   std::uint64_t limit = 100;
   bool json = false;
-};
-
-std::string to_json(const store::Violation& violation) {
-  std::string out = "{\"invariant\":\"I" + std::to_string(violation.invariant) + "\"";
-  out += ",\"what\":" + base::json_quote(violation.what);
-  if (violation.global_position) out += ",\"global_position\":" + std::to_string(*violation.global_position);
-  if (!violation.stream.empty()) out += ",\"stream\":" + base::json_quote(violation.stream);
-  if (!violation.file.empty()) out += ",\"file\":" + base::json_quote(violation.file);
-  return out + "}";
-}
-
-std::string to_text(const store::Violation& violation, bool colour) {
-  std::string out = coloured("I" + std::to_string(violation.invariant), "1;31", colour) + "  ";
-  if (violation.global_position) out += "global position " + std::to_string(*violation.global_position) + "  ";
-  if (!violation.stream.empty()) out += violation.stream + "  ";
-  if (!violation.file.empty()) out += violation.file + "  ";
-  return out + violation.what;
-}
-
-// Prints violations as they are found, at most `limit` of each invariant, and shows how far the check is.
-class Printer final : public store::VerifyObserver {
- public:
-  explicit Printer(const VerifyFlags& flags) : limit_(flags.limit), json_(flags.json) {}
-
-  void on_violation(const store::Violation& violation) override {
-    std::uint64_t& count = counts_[violation.invariant];
-    if (++count > limit_ && limit_ != 0) return;
-    progress_.reset();
-    std::cout << (json_ ? to_json(violation) : to_text(violation, colour_)) << '\n';
-  }
-  void on_progress(std::string_view what, std::uint64_t done, std::uint64_t total) override {
-    if (!progress_ || what != what_) {
-      progress_.reset();
-      what_ = what;
-      done_ = 0;
-      progress_.emplace(what_, total);
-    }
-    if (done > done_) progress_->advance(done - done_);
-    done_ = done;
-  }
-
-  int finish(const store::VerifySummary& summary, bool is_closed) {
-    progress_.reset();
-    const bool is_sound = summary.violations == 0;
-    if (json_) {
-      print_json(summary, is_closed);
-    } else {
-      print_text(summary, is_closed);
-    }
-    return is_sound ? exit_ok : exit_failed;
-  }
-
- private:
-  void print_json(const store::VerifySummary& summary, bool is_closed) const {
-    std::cout << "{\"sound\":" << (summary.violations == 0 ? "true" : "false")
-              << ",\"violations\":" << summary.violations << ",\"events\":" << summary.events
-              << ",\"streams\":" << summary.streams;
-    if (is_closed) {
-      std::cout << ",\"chunks\":" << summary.chunks << ",\"cursors\":" << summary.cursors
-                << ",\"snapshots\":" << summary.snapshots << ",\"files\":" << summary.files
-                << ",\"unfinished_write\":" << (summary.has_unfinished_write ? "true" : "false");
-    }
-    std::cout << "}\n";
-  }
-  void print_text(const store::VerifySummary& summary, bool is_closed) const {
-    for (const auto& [invariant, count] : counts_) {
-      if (limit_ != 0 && count > limit_)
-        std::cout << "I" << invariant << "  and " << count - limit_ << " more (--limit 0 shows all)\n";
-    }
-    if (summary.has_unfinished_write)
-      std::cout << "The log ends in an unfinished write that nobody was told of; the next start drops it.\n";
-    std::cout << (summary.violations == 0 ? std::string("Sound: ")
-                                          : "Damaged: " + std::to_string(summary.violations) + " violations in ")
-              << summary.events << " events of " << summary.streams << " streams";
-    if (is_closed) {
-      std::cout << ", " << summary.chunks << " chunks of the index, " << summary.cursors << " cursors, "
-                << summary.snapshots << " snapshots, " << summary.files << " files";
-    }
-    std::cout << ".\n";
-  }
-
-  const std::uint64_t limit_;
-  const bool json_;
-  const bool colour_ = colour_wanted();
-  std::map<int, std::uint64_t> counts_;
-  std::string what_;
-  std::uint64_t done_ = 0;
-  std::optional<Progress> progress_;
 };
 
 // What a server shows: that events are gapless in the store and in their streams, and can be read.
 class ServerCheck {
  public:
-  ServerCheck(client::Client& client, Printer& printer) : client_(client), printer_(printer) {}
+  ServerCheck(client::Client& client, VerifyPrinter& printer) : client_(client), printer_(printer) {}
 
   base::Result<store::VerifySummary> run() {
     const auto head = client_.head();
@@ -196,7 +108,7 @@ class ServerCheck {
   }
 
   client::Client& client_;
-  Printer& printer_;
+  VerifyPrinter& printer_;
   store::VerifySummary summary_;
   store::StreamVersions versions_;
   model::GlobalPosition next_ = 0;
@@ -204,16 +116,16 @@ class ServerCheck {
 };
 
 int verify(const VerifyFlags& flags) {
-  Printer printer(flags);
-  const bool is_closed = !flags.server.store.empty();
-  if (is_closed) {
-    const auto summary = store::verify_store(flags.server.store, printer);
-    return summary ? printer.finish(*summary, is_closed) : report(summary.error());
+  VerifyPrinter printer(flags.limit, flags.json);
+  if (!flags.server.store.empty() || !flags.backup.empty()) {
+    const auto summary = flags.backup.empty() ? store::verify_store(flags.server.store, printer)
+                                              : store::verify_backup(flags.backup, flags.number, printer);
+    return summary ? printer.finish(*summary, true) : report(summary.error());
   }
   auto client = connect(flags.server);
   if (!client) return report(client.error());
   const auto summary = ServerCheck(**client, printer).run();
-  return summary ? printer.finish(*summary, is_closed) : report(summary.error());
+  return summary ? printer.finish(*summary, false) : report(summary.error());
 }
 
 }  // namespace
@@ -228,6 +140,8 @@ void add_verify(CLI::App& app, Session& session) {
       "streams. Exit code 1: damaged.");
   add_server_flags(*command, flags->server);
   add_store_flag(*command, flags->server);
+  auto* backup = command->add_option("--backup", flags->backup, "Check a backup in this folder, and its files");
+  command->add_option("--number", flags->number, "Which backup [default: the newest]")->needs(backup);
   command->add_option("--limit", flags->limit, "The most violations of each invariant to show; 0: all")
       ->capture_default_str();
   command->add_flag("--json", flags->json, "Print one JSON object a violation, and one with the result");

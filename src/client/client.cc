@@ -4,6 +4,7 @@
 
 #include <utility>
 
+#include "thalo/v1/admin.grpc.pb.h"
 #include "thalo/v1/commands.grpc.pb.h"
 #include "thalo/v1/entities.grpc.pb.h"
 #include "thalo/v1/events.grpc.pb.h"
@@ -57,6 +58,11 @@ Module from_wire(v1::Module& module) {
   return out;
 }
 
+Backup from_wire(v1::Backup& backup) {
+  return {backup.number(), backup.time_ms(), backup.size_bytes(), backup.events(),
+          std::move(*backup.mutable_store_id())};
+}
+
 v1::ExecuteRequest to_wire(const Command& command) {
   v1::ExecuteRequest request;
   request.set_category(command.category);
@@ -87,6 +93,7 @@ class GrpcClient final : public Client {
     arguments.SetMaxReceiveMessageSize(-1);
     arguments.SetMaxSendMessageSize(-1);
     const auto channel = ::grpc::CreateCustomChannel(target, ::grpc::InsecureChannelCredentials(), arguments);
+    admin_ = v1::Admin::NewStub(channel);
     commands_ = v1::Commands::NewStub(channel);
     entities_ = v1::Entities::NewStub(channel);
     events_ = v1::Events::NewStub(channel);
@@ -200,6 +207,33 @@ class GrpcClient final : public Client {
     return response->head();
   }
 
+  base::Result<BackupMade> back_up(const std::string& folder,
+                                   const std::function<void(std::uint64_t)>& progress) override {
+    v1::BackupRequest request;
+    request.set_folder(folder);
+    ::grpc::ClientContext context;
+    const auto reader = admin_->Backup(&context, request);
+    v1::BackupProgress response;
+    BackupMade made;
+    while (reader->Read(&response)) {
+      progress(response.copied_bytes());
+      if (!response.has_made()) continue;
+      made = {from_wire(*response.mutable_made()->mutable_backup()), response.copied_bytes(), response.made().events()};
+    }
+    if (const auto status = reader->Finish(); !status.ok()) return failed(status);
+    return made;
+  }
+
+  base::Result<std::vector<Backup>> backups(const std::string& folder) override {
+    v1::ListBackupsRequest request;
+    request.set_folder(folder);
+    auto response = call(*admin_, &v1::Admin::Stub::ListBackups, request);
+    if (!response) return std::unexpected(response.error());
+    std::vector<Backup> out;
+    for (v1::Backup& backup : *response->mutable_backups()) out.push_back(from_wire(backup));
+    return out;
+  }
+
   base::Result<std::vector<Module>> modules() override {
     auto response = call(*modules_, &v1::Modules::Stub::List, v1::ListModulesRequest());
     if (!response) return std::unexpected(response.error());
@@ -282,6 +316,7 @@ class GrpcClient final : public Client {
 
   const std::string url_;
   std::chrono::milliseconds timeout_{30000};
+  std::unique_ptr<v1::Admin::Stub> admin_;
   std::unique_ptr<v1::Commands::Stub> commands_;
   std::unique_ptr<v1::Entities::Stub> entities_;
   std::unique_ptr<v1::Events::Stub> events_;

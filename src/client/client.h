@@ -44,6 +44,12 @@ class Client {
   // The number of events in the store.
   virtual base::Result<model::GlobalPosition> head() = 0;
 
+  // Makes a backup on the server's machine, in a folder below its backup path; blocks until it is made, however long
+  // the timeout is. `progress` hears how many bytes were copied so far.
+  virtual base::Result<BackupMade> back_up(const std::string& folder,
+                                           const std::function<void(std::uint64_t)>& progress) = 0;
+  virtual base::Result<std::vector<Backup>> backups(const std::string& folder) = 0;
+
   virtual base::Result<std::vector<Module>> modules() = 0;
   virtual base::Result<Module> module(const std::string& name) = 0;
   virtual base::Result<Module> publish(const std::string& name, const std::string& component) = 0;

@@ -92,6 +92,20 @@ struct Module {
   std::vector<ModuleVersion> versions;
 };
 
+struct Backup {
+  std::uint32_t number = 0;  // counts from 1 in its folder
+  std::int64_t time_ms = 0;
+  std::uint64_t size_bytes = 0;
+  std::uint64_t events = 0;  // at least
+  std::string store_id;
+};
+
+struct BackupMade {
+  Backup backup;
+  std::uint64_t copied_bytes = 0;
+  std::uint64_t events = 0;  // in it
+};
+
 struct State {
   std::uint64_t version = 0;
   std::string state;  // as the module gives it

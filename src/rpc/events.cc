@@ -187,16 +187,6 @@ void append(net::UnaryCall call, command::Router& commands) {
   commands.append(std::move(append), std::make_unique<AppendCaller>(std::move(call)));
 }
 
-std::string store_id_text(const model::StoreId& id) {
-  static constexpr char hex[] = "0123456789abcdef";
-  std::string out;
-  for (const std::uint8_t byte : id) {
-    out += hex[byte >> 4];
-    out += hex[byte & 15];
-  }
-  return out;
-}
-
 }  // namespace
 
 void add_events(net::Router& methods, store::Store& store, command::Router& commands, env::Executor& executor) {

@@ -2,6 +2,16 @@
 
 namespace thalo::rpc {
 
+std::string store_id_text(const model::StoreId& id) {
+  static constexpr char hex[] = "0123456789abcdef";
+  std::string out;
+  for (const std::uint8_t byte : id) {
+    out += hex[byte >> 4];
+    out += hex[byte & 15];
+  }
+  return out;
+}
+
 void to_wire(const model::StoreId& store, const model::EventView& event, v1::Event& out) {
   out.set_id(model::event_id(store, event.global_position));
   out.set_global_position(event.global_position);

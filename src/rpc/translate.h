@@ -1,6 +1,7 @@
 // Between the values of the model and the messages on the wire.
 #pragma once
 
+#include <string>
 #include <string_view>
 
 #include "base/result.h"
@@ -13,6 +14,8 @@
 
 namespace thalo::rpc {
 
+// 32 hexadecimal digits.
+std::string store_id_text(const model::StoreId& id);
 void to_wire(const model::StoreId& store, const model::EventView& event, v1::Event& out);
 void to_wire(const model::StoreId& store, model::Accepted&& accepted, v1::Accepted& out);
 void to_wire(const model::StoreId& store, command::ExecuteOutcome&& outcome, v1::ExecuteResponse& out);

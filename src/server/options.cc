@@ -130,6 +130,7 @@ std::variant<Options, Exit> parse_options(int argc, const char* const* argv) {
   std::string store = options.store_path.string();
   std::string modules = options.modules_path.string();
   std::string module_cache;
+  std::string backup_path;
   std::uint64_t time_limit_ms = static_cast<std::uint64_t>(options.limits.time_per_call.count());
   std::uint64_t snapshot_interval_ms = static_cast<std::uint64_t>(options.snapshot_interval.count());
   std::vector<std::string> snapshot_events_of;
@@ -149,6 +150,8 @@ std::variant<Options, Exit> parse_options(int argc, const char* const* argv) {
   flags.add("-s,--message-store-path", store, "Folder of the event store; made when missing");
   flags.add("-m,--modules-path", modules, "Folder of the module files (*.wasm); made when missing");
   flags.add("--module-cache-path", module_cache, "Folder of compiled modules [default: .cache in the modules folder]");
+  flags.add("--backup-path", backup_path,
+            "Folder below which clients may have backups of the store made; made when missing [default: none]");
   flags
       .add("--addr", options.addresses,
            "Address to listen on, host:port; may be given several times [default: 127.0.0.1:4433 and [::1]:4433]")
@@ -210,6 +213,7 @@ std::variant<Options, Exit> parse_options(int argc, const char* const* argv) {
   }
   options.store_path = store;
   options.modules_path = modules;
+  options.backup_path = backup_path;
   options.module_cache_path =
       module_cache.empty() ? options.modules_path / ".cache" : std::filesystem::path(module_cache);
   options.limits.time_per_call = std::chrono::milliseconds(time_limit_ms);

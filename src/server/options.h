@@ -18,6 +18,7 @@ namespace thalo::server {
 struct Options {
   std::filesystem::path store_path = "message-store.db";
   std::filesystem::path modules_path = "modules";
+  std::filesystem::path backup_path;        // empty: no backups for clients
   std::filesystem::path module_cache_path;  // empty: `.cache` in the modules folder
   std::vector<std::string> addresses;       // empty: port 4433 on both loopback addresses
   std::size_t cached_entities_max = 10000;

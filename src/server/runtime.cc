@@ -13,6 +13,7 @@
 #include "env/clock.h"
 #include "env/executor.h"
 #include "net/server.h"
+#include "rpc/admin.h"
 #include "rpc/answer_runs.h"
 #include "rpc/command_center.h"
 #include "rpc/commands.h"
@@ -33,6 +34,7 @@ constexpr std::size_t read_queue_max = 10000;
 
 const std::vector<std::string>& served_services() {
   static const std::vector<std::string> names = {
+      "thalo.v1.Admin",
       "thalo.v1.Commands",
       "thalo.v1.Entities",
       "thalo.v1.Events",
@@ -87,6 +89,7 @@ class WiredRuntime final : public Runtime {
         router_(router_options(options), *store_, catalog_, clock_, &answer_runs_),
         readers_("read", options.read_threads, read_queue_max),
         publisher_("publish", 1, 100),
+        backups_("backup", 1, 4),
         health_(std::set<std::string>(served_services().begin(), served_services().end())) {}
 
   ~WiredRuntime() override { stop(); }
@@ -106,6 +109,7 @@ class WiredRuntime final : public Runtime {
     rpc::add_commands(methods, router_, *store_);
     rpc::add_entities(methods, {router_, catalog_, *store_, readers_, options_.limits});
     rpc::add_events(methods, *store_, router_, readers_);
+    rpc::add_admin(methods, {*store_, options_.backup_path, backups_, readers_});
     rpc::add_modules(methods, modules_, publisher_);
     rpc::add_command_center(methods, router_, modules_, publisher_);
     health_.add_to(methods);
@@ -145,6 +149,7 @@ class WiredRuntime final : public Runtime {
       drained_ = listener_->drain(std::chrono::steady_clock::now() + options_.drain_timeout);
     }
     publisher_.stop();
+    backups_.stop();
     readers_.stop();
     router_.stop();
     store_->close();
@@ -163,6 +168,7 @@ class WiredRuntime final : public Runtime {
   command::Router router_;
   env::Executor readers_;
   env::Executor publisher_;
+  env::Executor backups_;
   rpc::Health health_;
   std::unique_ptr<net::Server> listener_;
   bool known_poisoned_ = false;

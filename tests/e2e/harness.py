@@ -23,7 +23,7 @@ MODULES = BUILD / "modules"
 
 PROTOS = [
     "thalo.proto",
-    *(f"thalo/v1/{name}.proto" for name in ("commands", "entities", "events", "modules")),
+    *(f"thalo/v1/{name}.proto" for name in ("admin", "commands", "entities", "events", "modules")),
     "grpc/health/v1/health.proto",
 ]
 
@@ -42,6 +42,7 @@ compile_protos()
 import thalo_pb2  # noqa: E402
 import thalo_pb2_grpc  # noqa: E402
 from grpc.health.v1 import health_pb2, health_pb2_grpc  # noqa: E402
+from thalo.v1 import admin_pb2, admin_pb2_grpc  # noqa: E402
 from thalo.v1 import commands_pb2, commands_pb2_grpc, entities_pb2, entities_pb2_grpc  # noqa: E402
 from thalo.v1 import events_pb2, events_pb2_grpc, modules_pb2, modules_pb2_grpc  # noqa: E402
 
