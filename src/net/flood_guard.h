@@ -28,8 +28,11 @@ class FloodGuard {
     return --allowance_ >= 0;
   }
 
-  // Something was sent to the client; a client measures its round trip then, with a ping.
-  void on_response_sent() { strikes_ = 0; }
+  // A frame of a response was sent: a client measures its round trip then, with a ping, and opens its windows again.
+  void on_response_sent() {
+    strikes_ = 0;
+    on_useful_frame();
+  }
 
   // False: the client pings too often.
   bool on_ping(TimePoint now) {

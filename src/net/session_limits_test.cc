@@ -4,6 +4,7 @@
 
 #include <random>
 
+#include "net/flood_guard.h"
 #include "net/test_session.h"
 
 namespace thalo::net::testing {
@@ -109,6 +110,14 @@ TEST_F(LimitsTest, APriorityFloodIsCutOff) {
   EXPECT_TRUE(is_flooded_by(raw_frame(NGHTTP2_PRIORITY, 0, 1, std::string("\0\0\0\0\1", 5))));
 }
 TEST_F(LimitsTest, AWindowUpdateFloodIsCutOff) { EXPECT_TRUE(is_flooded_by(ClientFrames::window_update(0, 1))); }
+TEST(FloodGuardTest, AClientThatReadsALongResponseIsNoFlood) {
+  FloodGuard guard(std::chrono::seconds(10));
+  const TimePoint now{};
+  for (int frame = 0; frame < 100'000; ++frame) {
+    guard.on_response_sent();
+    ASSERT_TRUE(guard.on_other_frame(now) && guard.on_other_frame(now)) << "two windows for each frame of data";
+  }
+}
 TEST_F(LimitsTest, AnEmptyDataFloodIsCutOff) {
   session.receive(session.client().headers(1, ClientFrames::grpc_headers(hold), false));
   EXPECT_TRUE(is_flooded_by(ClientFrames::data(1, "", false)));

@@ -223,9 +223,14 @@ int Session::on_send_response(Call& call, const std::uint8_t* frame_header, std:
 
 void Session::show_writable(Call& call) {
   StreamOutbox& outbox = call.outbox;
-  if (outbox.pending_bytes.load(std::memory_order_relaxed) > options_.stream_send_low_water_bytes) return;
+  const auto is_low = [&] {
+    return outbox.pending_bytes.load(std::memory_order_relaxed) <= options_.stream_send_low_water_bytes;
+  };
+  if (!is_low()) return;
   {
     std::lock_guard lock(outbox.mutex);
+    // A write may have filled it again meanwhile; then the wish stands until that has drained.
+    if (!is_low()) return;
     if (!std::exchange(outbox.wants_writable, false) || outbox.finished) return;
   }
   if (call.progress.handler != nullptr) guarded(call, [&] { call.progress.handler->on_writable(); });

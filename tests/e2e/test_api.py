@@ -1,6 +1,7 @@
 """thalo.v1 beyond Execute: streams of commands, direct appends, reads of the whole store, modules, entities, snapshots."""
 
 import hashlib
+import json
 import threading
 import time
 
@@ -240,3 +241,12 @@ def test_dry_run_stores_nothing(server, entities):
 def test_state_at_of_a_module_without_snapshots_says_so(server, entities):
     code, details = failure(lambda: entities.StateAt(entities_pb2.StateAtRequest(category="counter", id="a"), timeout=10))
     assert code == CODES.UNIMPLEMENTED and "offers no snapshots" in details
+
+
+def test_large_reads_end_however_fast_they_are_read(folder):
+    with runtime(folder) as server:
+        fill = json.dumps({"fill": "x" * 40_000})
+        for _ in range(400):
+            server.execute("counter", "a", "Increment", '{"amount":1}', metadata=fill)
+        for _ in range(80):
+            assert len(server.events("counter-a")) == 400
