@@ -89,10 +89,8 @@ base::Result<std::unique_ptr<Database>> Database::open_unchecked(const ReadOnlyS
   const RocksdbOptions options;
   auto database_options = store::database_options(options, {.env = database->read_only_env_.get()}, poison);
   database_options.wal_dir = source.database.string();
-  if (source.is_tolerant) {
-    database_options.paranoid_checks = false;
-    database_options.track_and_verify_wals_in_manifest = false;
-  }
+  // The logs stay tracked: the engine cannot forget them without writing.
+  if (source.is_tolerant) database_options.paranoid_checks = false;
   rocksdb::DB* db = nullptr;
   const auto status = rocksdb::DB::OpenForReadOnly(database_options, source.database.string(),
                                                    column_descriptors(options), &database->columns_, &db);

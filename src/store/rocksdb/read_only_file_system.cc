@@ -57,13 +57,6 @@ IOStatus ReadOnlyFileSystem::NewSequentialFile(const std::string& path, const ro
   return status;
 }
 
-IOStatus ReadOnlyFileSystem::GetFileSize(const std::string& path, const rocksdb::IOOptions& options,
-                                         std::uint64_t* size, rocksdb::IODebugContext* debug) {
-  const auto status = FileSystemWrapper::GetFileSize(path, options, size, debug);
-  if (const auto end = end_of(path); status.ok() && end) *size = std::min(*size, *end);
-  return status;
-}
-
 IOStatus ReadOnlyFileSystem::NewWritableFile(const std::string& path, const rocksdb::FileOptions&,
                                              std::unique_ptr<rocksdb::FSWritableFile>*, rocksdb::IODebugContext*) {
   return refused(path);

@@ -1,4 +1,5 @@
-// Files as a reader may see them: nothing can be written, and the logs end where their unfinished writes begin.
+// Files as a reader may see them: nothing can be written, and whoever reads a log comes to its end where an unfinished
+// write begins. Its size stays that of the file: the engine compares it with what it knows to be synced.
 #pragma once
 
 #include <rocksdb/env.h>
@@ -25,8 +26,6 @@ class ReadOnlyFileSystem final : public rocksdb::FileSystemWrapper {
   rocksdb::IOStatus NewSequentialFile(const std::string& path, const rocksdb::FileOptions& options,
                                       std::unique_ptr<rocksdb::FSSequentialFile>* result,
                                       rocksdb::IODebugContext* debug) override;
-  rocksdb::IOStatus GetFileSize(const std::string& path, const rocksdb::IOOptions& options, std::uint64_t* size,
-                                rocksdb::IODebugContext* debug) override;
 
   rocksdb::IOStatus NewWritableFile(const std::string& path, const rocksdb::FileOptions& options,
                                     std::unique_ptr<rocksdb::FSWritableFile>* result,

@@ -324,6 +324,23 @@ TEST_F(VerifyTest, FindsADamagedLogAndReadsWhatStandsBefore) {
   EXPECT_LT(summary_.events, 210u);
 }
 
+// Small buffers leave many logs, whose sizes the engine knows.
+TEST_F(VerifyTest, ChecksAStoreOfManyLogs) {
+  RocksdbOptions options = place_.options();
+  options.events_buffer_bytes = 1 << 16;
+  auto store = place_.try_open(options).value();
+  for (int index = 0; index < 300; ++index) append_events(*store, "t-1", {std::string(1'000, 'x')});
+  leave_crashed(place_, std::move(store));
+  const auto logs = database_files(place_, ".log");
+  ASSERT_GT(logs.size(), 1u);
+  EXPECT_THAT(verify(), IsEmpty());
+  EXPECT_EQ(summary_.events, 450u);
+  EXPECT_EQ(open_rocksdb_store_read_only(place_.path()).value()->head(), 450u);
+  flip_byte(logs.front(), fs::file_size(logs.front()) / 2);
+  EXPECT_THAT(verify(), Contains(AllOf(names(12), in(logs.front()))));
+  EXPECT_LT(summary_.events, 450u);
+}
+
 TEST_F(VerifyTest, FindsADatabaseThatCannotBeOpened) {
   fs::remove(place_.path() / "rocksdb" / "CURRENT");
   EXPECT_THAT(verify(), testing::ElementsAre(AllOf(names(12), saying("CURRENT"))));
