@@ -6,6 +6,21 @@
 #include "cli/subcommands.h"
 #include "cli/terminal.h"
 
+namespace {
+
+// CLI11 reads "-1" into an unsigned number as a huge one, which would switch off what the flag asks for.
+void refuse_negative_numbers(CLI::App& app) {
+  const CLI::Validator not_negative(
+      [](std::string& text) { return text.starts_with('-') ? "'" + text + "' is negative" : std::string(); }, "");
+  for (CLI::App* command : app.get_subcommands({})) {
+    for (CLI::Option* option : command->get_options()) {
+      if (option->get_type_name().starts_with("UINT")) option->check(not_negative);
+    }
+  }
+}
+
+}  // namespace
+
 int main(int argc, char** argv) {
   using namespace thalo::cli;
   // What goes wrong is said once, in our words: grpc++ would log it a second time.
@@ -19,6 +34,7 @@ int main(int argc, char** argv) {
         add_rollback, add_append, add_export, add_import, add_verify, add_backup, add_backups, add_restore}) {
     add(app, session);
   }
+  refuse_negative_numbers(app);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

@@ -20,7 +20,7 @@ namespace {
 using std::chrono::milliseconds;
 
 constexpr milliseconds poll_interval{100};
-constexpr milliseconds backoff_max{5000};
+constexpr milliseconds backoff_max{1000};
 
 struct TailFlags {
   ServerFlags server;

@@ -1,4 +1,6 @@
 // thalo-runtime: reads its settings, runs until SIGTERM or SIGINT, drains.
+#include <google/protobuf/stubs/logging.h>
+
 #include <csignal>
 #include <ctime>
 #include <iostream>
@@ -43,6 +45,8 @@ int main(int argc, char** argv) {
   }
   const auto& options = std::get<thalo::server::Options>(parsed);
   log::set_level(options.log_level);
+  // What a client sends wrongly is answered to the client; protobuf would also write a line of its own for it.
+  google::protobuf::SetLogHandler(nullptr);
   const sigset_t signals = block_signals();
   auto runtime = thalo::server::Runtime::start(options);
   if (!runtime) {

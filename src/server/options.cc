@@ -74,6 +74,11 @@ std::string environment_name(const std::string& flag) {
   return out;
 }
 
+CLI::Validator not_negative() {
+  return CLI::Validator(
+      [](std::string& text) { return text.starts_with('-') ? "'" + text + "' is negative" : std::string(); }, "");
+}
+
 // Declares the flags; each has its THALO_* variable and shows its default.
 class Flags {
  public:
@@ -81,7 +86,10 @@ class Flags {
 
   template <class T>
   CLI::Option* add(const std::string& flag, T& value, const std::string& help) {
-    return app_.add_option(flag, value, help)->envname(environment_name(flag))->capture_default_str();
+    auto* option = app_.add_option(flag, value, help)->envname(environment_name(flag))->capture_default_str();
+    // CLI11 reads "-1" into an unsigned number as a huge one.
+    if constexpr (std::is_unsigned_v<T>) option->check(not_negative());
+    return option;
   }
 
  private:

@@ -104,6 +104,8 @@ def test_unknown_flag_and_bad_values():
         (["--frobnicate"], "--frobnicate"),
         (["--cache-size", "many"], "--cache-size"),
         (["--cache-size", "0"], "--cache-size"),
+        (["--cache-size", "-1"], "'-1' is negative"),
+        (["--time-limit-ms", "-5"], "'-5' is negative"),
         (["--log", "loud"], "none of trace, debug, info"),
         (["--addr", "nonsense"], "not of the form host:port"),
         (["--config", "/no/such/file.toml"], "/no/such/file.toml"),
@@ -182,6 +184,21 @@ def test_several_addresses(folder):
 
 
 # The command line.
+
+
+def test_a_negative_number_never_switches_off_a_check(server):
+    server.execute("counter", "a", "Increment", '{"amount":1}')
+    for arguments in (
+        ["execute", "counter", "a", "Increment", '{"amount":1}', "--expected-version", "-1"],
+        ["append", "counter-a", "Incremented", '{"amount":1}', "--expected-version", "-1"],
+        ["events", "counter-a", "--from", "-1"],
+        ["export", "--from", "-1"],
+        ["state", "counter", "a", "--version", "-1"],
+        ["events", "counter-a", "--timeout-ms", "-1"],
+    ):
+        done = server.thalo(*arguments)
+        assert done.returncode == 2 and "'-1' is negative" in done.stderr, (arguments, done)
+    assert len(server.events("counter-a")) == 1
 
 
 def test_command_line_errors():
