@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from harness import add_module, data, entities_pb2, entities_pb2_grpc, runtime
+from harness import add_module, commands_pb2, commands_pb2_grpc, data, entities_pb2, entities_pb2_grpc, runtime
 
 
 @pytest.fixture
@@ -30,7 +30,10 @@ def test_bank_account_and_its_four_errors(folder):
         done = server.thalo("execute", *account, "OpenAccount", '{"owner":"Ann","initial_cents":500}')
         assert done.stdout == 'Executed with 1 events:\n    AccountOpened  {"owner":"Ann","initial_cents":500}\n'
         assert refused(server, *account, "OpenAccount", '{"owner":"Bob"}') == {"type": "AccountAlreadyOpen"}
+        twice = server.thalo("execute", *account, "OpenAccount", '{"owner":"Bob"}')
+        assert twice.returncode == 3 and '{"type":"AccountAlreadyOpen"}' in twice.stderr
         assert refused(server, *account, "DepositFunds", '{"cents":0}') == {"type": "InvalidAmount", "cents": 0}
+        assert refused(server, *account, "WithdrawFunds", '{"cents":0}') == {"type": "InvalidAmount", "cents": 0}
         server.execute(*account, "WithdrawFunds", '{"cents":200}')
         assert refused(server, *account, "WithdrawFunds", '{"cents":301}') == {"type": "InsufficientFunds", "balance_cents": 300, "cents": 301}
         server.kill()
@@ -53,6 +56,42 @@ def test_todos_with_several_events_in_one_command(folder):
         server.kill()
     with runtime(folder) as server:
         assert state(server, "todos", "home") == (7, {"items": {"bread": {"title": "Buy bread", "done": False}}})
+
+
+def test_todos_and_its_four_errors(folder):
+    with runtime(folder) as server:
+        home = ("todos", "home")
+        added = server.thalo("execute", *home, "AddTodo", '{"id":"milk","title":"Buy milk"}')
+        assert added.stdout == 'Executed with 1 events:\n    TodoAdded  {"id":"milk","title":"Buy milk"}\n'
+        again = server.thalo("execute", *home, "AddTodo", '{"id":"milk","title":"Again"}')
+        assert again.returncode == 3 and '{"type":"TodoAlreadyExists","id":"milk"}' in again.stderr
+        for command, error in (
+            ("RenameTodo", "TodoNotFound"),
+            ("CompleteTodo", "TodoNotFound"),
+            ("ReopenTodo", "TodoNotFound"),
+            ("RemoveTodo", "TodoNotFound"),
+        ):
+            assert refused(server, *home, command, '{"id":"tea","title":"x"}') == {"type": error, "id": "tea"}
+        assert refused(server, *home, "AddTodo", '{"id":"tea","title":""}') == {"type": "EmptyTitle"}
+        assert refused(server, *home, "RenameTodo", '{"id":"milk","title":""}') == {"type": "EmptyTitle"}
+        stub = commands_pb2_grpc.CommandsStub(server.channel)
+        adding = [
+            stub.Execute.future(
+                commands_pb2.ExecuteRequest(category="todos", id="full", command="AddTodo", payload='{"id":"%d","title":"x"}' % number),
+                timeout=60,
+            )
+            for number in range(1001)
+        ]
+        rejections = [answer.rejected.error for answer in (call.result() for call in adding) if answer.HasField("rejected")]
+        assert rejections == ['{"type":"TooManyTodos","most":1000}']
+        for command, payload in (("CompleteTodo", '{"id":"milk"}'), ("ReopenTodo", '{"id":"milk"}'), ("RenameTodo", '{"id":"milk","title":"Oats"}')):
+            assert len(server.execute(*home, command, payload).accepted.events) == 1
+        server.kill()
+    with runtime(folder) as server:
+        assert state(server, *home) == (4, {"items": {"milk": {"title": "Oats", "done": False}}})
+        assert state(server, "todos", "full")[0] == 1000
+        removed = server.thalo("execute", *home, "RemoveTodo", '{"id":"milk"}')
+        assert removed.stdout == 'Executed with 1 events:\n    TodoRemoved  {"id":"milk"}\n'
 
 
 def test_state_at_shows_the_state_of_a_version_or_time(folder):
