@@ -1,4 +1,4 @@
-// thalo build DIR -o OUT
+// thalo build [SOURCE] -o OUT
 #include "build/build.h"
 
 #include <CLI/CLI.hpp>
@@ -6,6 +6,10 @@
 #include <iostream>
 #include <memory>
 
+#include "build/source_watch.h"
+#include "build/sources.h"
+#include "build/workspace.h"
+#include "cli/interrupt.h"
 #include "cli/subcommands.h"
 #include "cli/terminal.h"
 
@@ -13,17 +17,18 @@ namespace thalo::cli {
 namespace {
 
 struct BuildFlags {
-  std::string source;
+  std::string source = ".";
   std::string output = "modules";
   std::string name;
   std::string compiler;
   std::vector<std::string> flags;
+  bool watch = false;
 };
 
-int build(const BuildFlags& flags) {
+int build_once(const BuildFlags& flags, const std::filesystem::path& source) {
   const auto start = std::chrono::steady_clock::now();
   build::BuildOptions options;
-  options.source = flags.source;
+  options.source = source;
   options.output_folder = flags.output;
   options.name = flags.name;
   options.flags = flags.flags;
@@ -34,8 +39,30 @@ int build(const BuildFlags& flags) {
   char took[32];
   std::snprintf(took, sizeof took, "%.1f s", seconds);
   std::cout << "Built " << output->file.string() << " (" << output->size_bytes << " bytes, " << output->compiler << ", "
-            << took << ")\n";
+            << took << ")" << std::endl;
   return exit_ok;
+}
+
+// Builds at every change until Ctrl-C. Sources that do not compile are told and waited for.
+int build_and_watch(const BuildFlags& flags, const std::filesystem::path& source) {
+  if (const auto sources = build::find_sources(source); !sources) return report(sources.error());
+  catch_interrupts();
+  auto watch = build::SourceWatch::start(source);
+  if (!watch) return report(watch.error());
+  while (true) {
+    build_once(flags, source);
+    if (interrupted()) return exit_ok;
+    std::cerr << "Waiting for changes in " << source.string() << "; Ctrl-C ends" << std::endl;
+    const auto changed = watch->wait(interrupt_fd());
+    if (!changed) return report(changed.error());
+    if (!*changed) return exit_ok;
+  }
+}
+
+int build(const BuildFlags& flags) {
+  const auto source = build::find_in_workspace(".", flags.source);
+  if (!source) return report(source.error());
+  return flags.watch ? build_and_watch(flags, *source) : build_once(flags, *source);
 }
 
 }  // namespace
@@ -46,13 +73,17 @@ void add_build(CLI::App& app, Session& session) {
   command->footer(
       "Example: thalo build counter -o ./modules\nThe compiler is the first found of: --compiler, THALO_WASM_CXX, "
       "wasi-sdk (WASI_SDK_PATH), clang++ with Debian's wasm32 packages, ziglang of Python.");
-  command->add_option("source", flags->source, "A folder with the aggregate's C++ sources, or one source file")
-      ->required();
+  command
+      ->add_option("source", flags->source,
+                   "A folder with the aggregate's C++ sources, one source file, or the name of a folder here, in "
+                   "examples/ or in aggregates/")
+      ->capture_default_str();
   command->add_option("-o,--output", flags->output, "Folder for the module")->capture_default_str();
   command->add_option("--name", flags->name, "The module's name [default: the folder's]");
   command->add_option("--compiler", flags->compiler, "The C++ compiler for wasm32-wasi");
   command->add_option("--flag", flags->flags,
                       "A further flag for the compiler, e.g. --flag=-DLIMIT=5; may be repeated");
+  command->add_flag("--watch", flags->watch, "Build again whenever a source or header changes, until Ctrl-C");
   command->callback([flags, &session] { session.exit_code = build(*flags); });
 }
 

@@ -11,6 +11,8 @@ struct Session {
   int exit_code = 0;
 };
 
+void add_new(CLI::App& app, Session& session);
+void add_sdk_path(CLI::App& app, Session& session);
 void add_build(CLI::App& app, Session& session);
 void add_execute(CLI::App& app, Session& session);
 void add_events(CLI::App& app, Session& session);
@@ -28,5 +30,7 @@ void add_verify(CLI::App& app, Session& session);
 void add_backup(CLI::App& app, Session& session);
 void add_backups(CLI::App& app, Session& session);
 void add_restore(CLI::App& app, Session& session);
+void add_completion(CLI::App& app, Session& session);
+void add_man(CLI::App& app, Session& session);
 
 }  // namespace thalo::cli

@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "base/version.h"
+#include "help/man_page.h"
 
 namespace thalo::server {
 namespace {
@@ -154,6 +155,8 @@ std::variant<Options, Exit> parse_options(int argc, const char* const* argv) {
       "a flag goes before the environment, which goes before the file.");
   app.set_config("--config", "", "TOML file with these settings")->envname("THALO_CONFIG");
   app.config_formatter(std::make_shared<TomlConfig>(app));
+  bool man = false;
+  app.add_flag("--man", man)->configurable(false)->group("");  // hidden: for the build, which makes the manual page
   Flags flags(app);
   flags.add("-s,--message-store-path", store, "Folder of the event store; made when missing");
   flags.add("-m,--modules-path", modules, "Folder of the module files (*.wasm); made when missing");
@@ -207,6 +210,7 @@ std::variant<Options, Exit> parse_options(int argc, const char* const* argv) {
 
   try {
     app.parse(argc, argv);
+    if (man) return Exit{0, help::man_page(help::describe(app), base::version)};
     check_addresses(options.addresses);
     options.snapshot_events_of = parse_snapshot_events_of(snapshot_events_of);
     auto level = base::log::parse_level(log);

@@ -1,0 +1,42 @@
+// Notices when an aggregate's sources change. One thread.
+#pragma once
+
+#include <filesystem>
+#include <set>
+
+#include "base/result.h"
+
+namespace thalo::build {
+
+// Watches C++ sources and headers in a folder and the folders in it, not tests and not what is hidden or built. A
+// change made between two waits is not lost.
+class SourceWatch {
+ public:
+  // `folder` may be a source file: then the folder it is in is watched.
+  static base::Result<SourceWatch> start(std::filesystem::path folder);
+  SourceWatch(SourceWatch&& other) noexcept;
+  SourceWatch(const SourceWatch&) = delete;
+  SourceWatch& operator=(const SourceWatch&) = delete;
+  ~SourceWatch();
+
+  // Waits for a change and then until none has come for a moment, so that a save of many files is one. False:
+  // `interrupt_fd` became readable. NOT_FOUND: the folder has gone.
+  base::Result<bool> wait(int interrupt_fd);
+
+ private:
+  SourceWatch(int fd, std::filesystem::path folder);
+  // Watches what is not watched yet; whether there were sources in any of it.
+  base::Result<bool> watch_new_folders();
+  struct Changes {
+    bool sources = false;
+    bool folders = false;
+  };
+  // Takes what has happened so far.
+  Changes read_changes();
+
+  int fd_;
+  std::filesystem::path folder_;
+  std::set<int> watched_;  // inotify's numbers of the folders
+};
+
+}  // namespace thalo::build
