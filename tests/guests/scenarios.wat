@@ -30,6 +30,7 @@
     (data (i32.const 0x4f0) "counter/1")
     (data (i32.const 0x500) "Context")
     (data (i32.const 0x510) "Trap")
+    (data (i32.const 0x600) "1")
 
     (func (export "reset") (param $answer i32) (global.set $heap (i32.const 0x200000)))
 
@@ -165,6 +166,7 @@
     (func (export "constructor") (param $id i32) (param $size i32) (result i32)
       (local $entity i32)
       (global.set $heap (i32.const 0x200000))
+;;@constructor
       (local.set $entity (global.get $entities))
       ;; Places are used again from the start when they run out: a counter of a test never has that many.
       (if (i32.ge_u (local.get $entity) (i32.const 0x1f0000)) (then (local.set $entity (i32.const 0x10000))))
@@ -174,6 +176,7 @@
 
     (func (export "apply") (param $self i32) (param $events i32) (param $count i32) (result i32)
       (local $at i32) (local $end i32)
+;;@apply
       (local.set $at (local.get $events))
       (local.set $end (i32.add (local.get $events) (i32.mul (local.get $count) (i32.const 16))))
       (block $done
@@ -182,7 +185,9 @@
           (if (call $equal (i32.load (local.get $at)) (i32.load offset=4 (local.get $at)) (i32.const 0x490) (i32.const 6))
             (then (return (call $error (i32.const 3) (i32.const 0x490) (i32.const 6) (i32.const 0x4a0) (i32.const 12)))))
           (if (call $equal (i32.load (local.get $at)) (i32.load offset=4 (local.get $at)) (i32.const 0x510) (i32.const 4))
-            (then unreachable))
+            (then
+;;@trap-event
+              unreachable))
           (if (call $equal (i32.load (local.get $at)) (i32.load offset=4 (local.get $at)) (i32.const 0x400) (i32.const 11))
             (then (i64.store (local.get $self) (i64.add (i64.load (local.get $self))
               (call $parse (i32.load offset=8 (local.get $at)) (i32.load offset=12 (local.get $at)))))))
@@ -192,12 +197,14 @@
 
     (func (export "snapshot") (param $self i32) (result i32)
       (local $start i32) (local $end i32)
+;;@snapshot
       (local.set $end (i32.add (call $alloc (i32.const 32)) (i32.const 32)))
       (local.set $start (call $print (i64.load (local.get $self)) (local.get $end)))
       (call $ok (local.get $start) (i32.sub (local.get $end) (local.get $start))))
 
     (func (export "restore") (param $self i32) (param $text i32) (param $size i32) (result i32)
       (local $answer i32)
+;;@restore
       (i64.store (local.get $self) (call $parse (local.get $text) (local.get $size)))
       (local.set $answer (call $ok (i32.const 0) (i32.const 0)))
       (if (i64.eq (i64.load (local.get $self)) (i64.const -1))
@@ -215,6 +222,7 @@
       (param $id i32) (param $id-size i32) (param $time i64) (param $version i64) (param $correlation i32) (param $correlation-size i32)
       (param $causation i32) (param $causation-size i32) (param $metadata i32) (param $metadata-size i32) (result i32)
       (local $n i32) (local $start i32) (local $end i32)
+;;@handle
       (local.set $n (i32.wrap_i64 (call $parse (local.get $data) (local.get $data-size))))
       (block $unknown (block $stray (block $import (block $context (block $flood (block $log (block $bad-new-event (block $bad-error (block $bad-event (block $bad-context (block $bad-payload (block $reject-text (block $reject (block $bad-variant (block $bad-list (block $amplify (block $huge (block $many (block $empty-type (block $bad-utf8 (block $bad-json (block $recurse (block $grow-by (block $grow (block $loop (block $trap (block $nothing (block $report (block $increment
         (br_table $increment $report $nothing $trap $loop $grow $grow-by $recurse $bad-json $bad-utf8 $empty-type $many $huge $amplify $bad-list $bad-variant $reject $reject-text $bad-payload $bad-context $bad-event $bad-error $bad-new-event $log $flood $context $import $stray $unknown
