@@ -1,7 +1,8 @@
 #include "thalo/json.h"
 
-#include <gtest/gtest.h>
+#include <gmock/gmock.h>
 
+#include <chrono>
 #include <cmath>
 
 namespace {
@@ -63,6 +64,76 @@ std::string reread(std::string_view text) {
   T value{};
   std::string error;
   return json::parse(text, value, error) ? written(value) : "error: " + error;
+}
+
+using std::chrono::sys_time;
+struct Times {
+  sys_time<std::chrono::milliseconds> at;
+  std::chrono::sys_seconds second;
+  std::chrono::sys_days day;
+  std::chrono::year_month_day date;
+  std::chrono::milliseconds length;
+  std::chrono::hours shift;
+  std::optional<std::chrono::nanoseconds> fine;
+};
+
+TEST(Json, TimesAreIso8601) {
+  using namespace std::chrono_literals;
+  const Times value{.at = sys_time<std::chrono::milliseconds>(1'795'519'200'250ms),
+                    .second = std::chrono::sys_seconds(-1s),
+                    .day = std::chrono::sys_days(std::chrono::days(20000)),
+                    .date = std::chrono::year_month_day(std::chrono::year(2024) / 2 / 29),
+                    .length = 5'400'250ms,
+                    .shift = -36h,
+                    .fine = -1ns};
+  const std::string text =
+      R"({"at":"2026-11-24T11:20:00.250Z","second":"1969-12-31T23:59:59Z","day":"2024-10-04","date":"2024-02-29",)"
+      R"("length":"PT1H30M0.250S","shift":"-PT36H","fine":"-PT0.000000001S"})";
+  EXPECT_EQ(written(value), text);
+  EXPECT_EQ(reread<Times>(text), text);
+}
+
+template <class T>
+std::string time_reread(std::string_view text) {
+  return reread<T>('"' + std::string(text) + '"');
+}
+
+TEST(Json, ATimeOfAnyOffsetIsReadInUtc) {
+  using Millis = sys_time<std::chrono::milliseconds>;
+  EXPECT_EQ(time_reread<Millis>("2026-11-24T13:20:00.5+02:00"), R"("2026-11-24T11:20:00.500Z")");
+  EXPECT_EQ(time_reread<Millis>("2026-11-24T05:50:00.250000-05:30"), R"("2026-11-24T11:20:00.250Z")");
+  EXPECT_EQ(time_reread<Millis>("0000-01-01T00:00Z"), R"("0000-01-01T00:00:00.000Z")");
+  EXPECT_EQ(time_reread<Millis>("9999-12-31T23:59:59.999Z"), R"("9999-12-31T23:59:59.999Z")");
+  EXPECT_EQ(time_reread<std::chrono::minutes>("P1DT2H3M"), R"("PT26H3M")");
+  EXPECT_EQ(time_reread<std::chrono::seconds>("PT0S"), R"("PT0S")");
+  EXPECT_EQ(time_reread<std::chrono::seconds>("PT9223372036854775807S"), R"("PT2562047788015215H30M7S")");
+}
+
+TEST(Json, ATimeThatIsNoneIsRefusedWithItsForm) {
+  using Millis = sys_time<std::chrono::milliseconds>;
+  for (const char* bad :
+       {"", "now", "2026-11-24", "2026-13-01T00:00:00Z", "2026-02-29T00:00:00Z", "2026-11-24T24:00:00Z",
+        "2026-11-24T11:60:00Z", "2026-11-24T11:20:60Z", "2026-11-24T11:20:00", "2026-11-24T11:20:00.Z",
+        "2026-11-24 11:20:00Z", "2026-11-24T11:20:00Zz", "26-11-24T11:20:00Z", "2026-11-24T11:20:00+2"}) {
+    EXPECT_EQ(time_reread<Millis>(bad),
+              "error: expected a time such as \"2026-11-24T11:20:00Z\", got \"" + std::string(bad) + "\"");
+  }
+  for (const char* bad :
+       {"P", "PT", "1H", "PT1", "PT1H1H", "PT1M1H", "P1H", "PT1D", "PT1.5H", "P-1D", "PT1.S", "--PT1S"})
+    EXPECT_THAT(time_reread<std::chrono::milliseconds>(bad), testing::StartsWith("error: expected a duration"));
+  EXPECT_EQ(time_reread<std::chrono::sys_days>("2026-02-30"),
+            R"(error: expected a date such as "2026-11-24", got "2026-02-30")");
+  EXPECT_THAT(reread<Millis>("5"), testing::HasSubstr("expected a string, got a number"));
+}
+
+TEST(Json, ATimeThatTheFieldCannotHoldExactlyIsRefused) {
+  EXPECT_THAT(time_reread<std::chrono::sys_seconds>("2026-11-24T11:20:00.5Z"), testing::HasSubstr("too fine"));
+  EXPECT_THAT(time_reread<sys_time<std::chrono::nanoseconds>>("9999-01-01T00:00:00Z"), testing::HasSubstr("too large"));
+  EXPECT_THAT(time_reread<std::chrono::hours>("PT30M"), testing::HasSubstr("too fine"));
+  EXPECT_EQ(written(std::chrono::sys_seconds::max()), "error: the value is a time that ISO 8601 does not have");
+  EXPECT_EQ(written(std::chrono::hours::max()), "error: the value is a time that ISO 8601 does not have");
+  EXPECT_EQ(written(std::chrono::year_month_day(std::chrono::year(2026) / 2 / 30)),
+            "error: the value is a time that ISO 8601 does not have");
 }
 
 TEST(Json, EveryKindOfFieldGoesThroughUnchanged) {

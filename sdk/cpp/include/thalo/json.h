@@ -1,6 +1,6 @@
 // JSON from and to plain values, derived from their fields: bool, integers, float and double, std::string, enums (by
 // name), std::optional, std::vector, std::set, std::array, std::map with text or integer keys, std::variant of structs,
-// thalo::Json, and structs of all these.
+// std::chrono's times, dates and durations (as ISO 8601), thalo::Json, and structs of all these.
 //
 // Reading tolerates unknown fields, names a missing one (a std::optional is never missing), keeps 64-bit integers
 // exact, and says where a value does not fit. Writing is compact and in field order.
@@ -21,6 +21,7 @@
 #include <vector>
 
 #include "thalo/json_reader.h"
+#include "thalo/json_time.h"
 #include "thalo/json_writer.h"
 #include "thalo/reflect.h"
 
@@ -143,6 +144,16 @@ bool read_enum(Reader& reader, T& value) {
   if (index == names.size()) return fail_unknown_name(reader, name, names.data(), names.size());
   value = static_cast<T>(index);
   return true;
+}
+
+template <class T>
+bool read_time(Reader& reader, T& value) {
+  std::string text;
+  if (!reader.read_string(text)) return false;
+  const time::Outcome outcome = time::read(text, value);
+  if (outcome == time::Outcome::done) return true;
+  return reader.fail({"expected ", time::form<T>(), ", got \"", text,
+                      outcome == time::Outcome::inexact ? "\", which is too large or too fine for the field" : "\""});
 }
 
 template <class T>
@@ -338,6 +349,13 @@ bool write_variant(Writer& writer, const T& value) {
 }
 
 template <class T>
+bool write_time(Writer& writer, const T& value) {
+  std::string text;
+  if (!time::append(text, value)) return writer.fail(" is a time that ISO 8601 does not have");
+  return writer.write_string(text);
+}
+
+template <class T>
 bool write_enum(Writer& writer, T value) {
   const auto number = static_cast<std::underlying_type_t<T>>(value);
   constexpr auto& names = reflect::enum_names<T>;
@@ -370,6 +388,8 @@ bool read(Reader& reader, T& value) {
     if (!reader.read_raw(text)) return false;
     value.text.assign(text);
     return true;
+  } else if constexpr (time::Time<T>) {
+    return detail::read_time(reader, value);
   } else if constexpr (detail::is_optional<T>) {
     if (reader.take_null()) return value.reset(), true;
     return reader.ok() && read(reader, value.emplace());
@@ -386,8 +406,8 @@ bool read(Reader& reader, T& value) {
   } else {
     static_assert(detail::unsupported<T>,
                   "thalo: a field of this type has no JSON. Use bool, integers, double, std::string, enum class, "
-                  "std::optional, std::vector, "
-                  "std::set, std::array, std::map, std::variant, thalo::Json, or a plain struct of these");
+                  "std::optional, std::vector, std::set, std::array, std::map, std::variant, a time, date or duration "
+                  "of std::chrono, thalo::Json, or a plain struct of these");
     return false;
   }
 }
@@ -410,6 +430,8 @@ bool write(Writer& writer, const T& value) {
     Reader reader(value.text);
     if (!reader.skip() || !reader.finish()) return writer.fail(" is " + reader.error());
     return writer.write(value.text), true;
+  } else if constexpr (time::Time<T>) {
+    return detail::write_time(writer, value);
   } else if constexpr (detail::is_optional<T>) {
     if (value) return write(writer, *value);
     return writer.write("null"), true;
@@ -427,8 +449,8 @@ bool write(Writer& writer, const T& value) {
   } else {
     static_assert(detail::unsupported<T>,
                   "thalo: a field of this type has no JSON. Use bool, integers, double, std::string, enum class, "
-                  "std::optional, std::vector, "
-                  "std::set, std::array, std::map, std::variant, thalo::Json, or a plain struct of these");
+                  "std::optional, std::vector, std::set, std::array, std::map, std::variant, a time, date or duration "
+                  "of std::chrono, thalo::Json, or a plain struct of these");
     return false;
   }
 }
