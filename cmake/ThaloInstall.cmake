@@ -1,0 +1,34 @@
+# `cmake --install build/release --prefix /usr/local`: the two programs, their manual pages and completions, and the C++ SDK as the CMake
+# package `thalo` (find_package(thalo)).
+include(GNUInstallDirs)
+include(CMakePackageConfigHelpers)
+
+install(TARGETS thalo thalo-runtime RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
+install(FILES ${CMAKE_BINARY_DIR}/man/thalo.1 ${CMAKE_BINARY_DIR}/man/thalo-runtime.1 DESTINATION ${CMAKE_INSTALL_MANDIR}/man1)
+install(DIRECTORY ${CMAKE_SOURCE_DIR}/sdk/cpp/include/thalo DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
+
+set(completions
+  "bash|share/bash-completion/completions|thalo"
+  "zsh|share/zsh/site-functions|_thalo"
+  "fish|share/fish/vendor_completions.d|thalo.fish")
+foreach(completion ${completions})
+  string(REPLACE "|" ";" parts ${completion})
+  list(GET parts 0 shell)
+  list(GET parts 1 folder)
+  list(GET parts 2 file)
+  set(script ${CMAKE_BINARY_DIR}/completion/${shell}/${file})
+  add_custom_command(OUTPUT ${script}
+    COMMAND ${CMAKE_COMMAND} -E make_directory ${CMAKE_BINARY_DIR}/completion/${shell}
+    COMMAND thalo completion ${shell} > ${script}
+    DEPENDS thalo)
+  list(APPEND scripts ${script})
+  install(FILES ${script} DESTINATION ${folder})
+endforeach()
+add_custom_target(thalo_completions ALL DEPENDS ${scripts})
+
+set(package_folder ${CMAKE_INSTALL_LIBDIR}/cmake/thalo)
+configure_package_config_file(${CMAKE_SOURCE_DIR}/cmake/package/thalo-config.cmake.in ${CMAKE_BINARY_DIR}/package/thalo-config.cmake
+  INSTALL_DESTINATION ${package_folder} PATH_VARS CMAKE_INSTALL_BINDIR CMAKE_INSTALL_INCLUDEDIR NO_CHECK_REQUIRED_COMPONENTS_MACRO)
+write_basic_package_version_file(${CMAKE_BINARY_DIR}/package/thalo-config-version.cmake COMPATIBILITY SameMinorVersion)
+install(FILES ${CMAKE_BINARY_DIR}/package/thalo-config.cmake ${CMAKE_BINARY_DIR}/package/thalo-config-version.cmake
+  DESTINATION ${package_folder})
