@@ -23,7 +23,7 @@ MODULES = BUILD / "modules"
 
 PROTOS = [
     "thalo.proto",
-    *(f"thalo/v1/{name}.proto" for name in ("admin", "commands", "entities", "events", "modules")),
+    *(f"thalo/v1/{name}.proto" for name in ("admin", "commands", "entities", "events", "modules", "projections", "subscriptions")),
     "grpc/health/v1/health.proto",
 ]
 

@@ -1,0 +1,52 @@
+// What a consumer is handed: some events of shared batches, in order.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <utility>
+#include <vector>
+
+#include "feed/event_batch.h"
+#include "model/event.h"
+
+namespace thalo::feed {
+
+// Some events of one batch, by index, ascending.
+struct Selection {
+  SharedBatch batch;
+  std::vector<std::uint32_t> indexes;
+};
+
+// A numbered handful of events for one member of a projection. A value; copies share the events. Any thread.
+class Delivery {
+ public:
+  Delivery() = default;
+  Delivery(std::uint64_t number, std::vector<Selection> selections)
+      : number_(number), selections_(std::move(selections)) {
+    for (const Selection& selection : selections_) size_ += selection.indexes.size();
+  }
+
+  // Counts from 1 for each member; what acknowledgements name.
+  std::uint64_t number() const { return number_; }
+  std::size_t size() const { return size_; }  // events; at least one
+  const std::vector<Selection>& selections() const { return selections_; }
+
+  // Calls visit(const model::EventView&) for each event, in global order. The texts live as long as a copy of this
+  // delivery does.
+  template <class Visit>
+  void for_each(Visit&& visit) const {
+    for (const Selection& selection : selections_)
+      for (const std::uint32_t index : selection.indexes) visit(selection.batch->event(index));
+  }
+  // The last event's: acknowledging it acknowledges the whole delivery.
+  model::GlobalPosition last_position() const {
+    return selections_.back().batch->event(selections_.back().indexes.back()).global_position;
+  }
+
+ private:
+  std::uint64_t number_ = 0;
+  std::vector<Selection> selections_;
+  std::size_t size_ = 0;
+};
+
+}  // namespace thalo::feed
