@@ -32,53 +32,32 @@ std::unexpected<BadAnswer> limit_exceeded(const CallName& call, std::string_view
   return std::unexpected(BadAnswer{{Code::resource_exhausted, subject(call) + std::string(why)}, true});
 }
 
-// The guest's variant `error`: which case, and its one or two texts.
-struct GuestError {
-  std::string_view name;
-  std::string_view first;
-  std::string_view second;
-};
-
-std::optional<GuestError> as_guest_error(const RawValue* value) {
-  if (value == nullptr || value->kind != WASMTIME_COMPONENT_VARIANT || value->of.variant.val == nullptr)
-    return std::nullopt;
-  const auto& variant = value->of.variant;
-  GuestError error;
-  error.name = {variant.discriminant.data, variant.discriminant.size};
-  if (const auto text = as_string(*variant.val)) {
-    error.first = *text;
-    return error;
-  }
-  const auto pair = as_tuple(*variant.val, 2);
-  if (!pair) return std::nullopt;
-  const auto first = as_string((*pair)[0]);
-  const auto second = as_string((*pair)[1]);
-  if (!first || !second) return std::nullopt;
-  error.first = *first;
-  error.second = *second;
-  return error;
-}
+std::string_view view(thalo_borrowed_text_t text) { return {text.data, text.size}; }
 
 // ": reason", or nothing where the guest gives none.
 std::string reason(std::string_view text) { return text.empty() ? "" : ": " + excerpt(text); }
 
 // Every error that means the same in apply and in handle.
-std::unexpected<BadAnswer> common_error(const GuestError& error, const CallName& call) {
-  if (error.name == "deserialize-context")
-    return refused(Code::failed_precondition, call, "cannot read its context" + reason(error.first));
-  if (error.name == "serialize-error") {
-    return refused(Code::failed_precondition, call,
-                   "cannot write its error '" + excerpt(error.first) + "'" + reason(error.second));
+std::unexpected<BadAnswer> common_error(const thalo_guest_answer_t& answer, const CallName& call) {
+  const std::string_view first = view(answer.first);
+  const std::string_view second = view(answer.second);
+  switch (answer.error) {
+    case THALO_GUEST_DESERIALIZE_CONTEXT:
+      return refused(Code::failed_precondition, call, "cannot read its context" + reason(first));
+    case THALO_GUEST_SERIALIZE_ERROR:
+      return refused(Code::failed_precondition, call,
+                     "cannot write its error '" + excerpt(first) + "'" + reason(second));
+    case THALO_GUEST_SERIALIZE_EVENT:
+      return refused(Code::failed_precondition, call, "cannot write its event" + reason(first));
+    case THALO_GUEST_DESERIALIZE_EVENT:
+      return refused(Code::failed_precondition, call,
+                     "cannot read an event of type '" + excerpt(first) + "'" + reason(second));
+    default:
+      return refused(Code::failed_precondition, call,
+                     std::string("answered with the error '") +
+                         (answer.error == THALO_GUEST_COMMAND ? "command" : "deserialize-command") +
+                         "', which has no meaning here" + reason(first));
   }
-  if (error.name == "serialize-event")
-    return refused(Code::failed_precondition, call, "cannot write its event" + reason(error.first));
-  if (error.name == "deserialize-event") {
-    return refused(Code::failed_precondition, call,
-                   "cannot read an event of type '" + excerpt(error.first) + "'" + reason(error.second));
-  }
-  return refused(
-      Code::failed_precondition, call,
-      "answered with the error '" + excerpt(error.name) + "', which has no meaning here" + reason(error.first));
 }
 
 // Where in the stream the events of that type in the call are: the guest names only the type.
@@ -95,36 +74,33 @@ std::string positions_of(std::string_view type, std::span<const model::EventView
          std::to_string(events.back().position);
 }
 
-Answer<model::NewEvent> read_event(const RawValue& value, const Limits& limits, const CallName& call) {
-  const auto fields = as_record(value, 2);
-  const auto type = fields ? as_string((*fields)[0].val) : std::nullopt;
-  const auto data = fields ? as_string((*fields)[1].val) : std::nullopt;
-  if (!type || !data) return contract_broken(call, "an event is not a record of two strings");
-  if (type->size() + data->size() > limits.event_size_bytes) {
-    return limit_exceeded(call, "an event of type '" + excerpt(*type) + "' has " +
-                                    std::to_string(type->size() + data->size()) + " bytes; at most " +
+Answer<model::NewEvent> read_event(const thalo_guest_event_t& event, const Limits& limits, const CallName& call) {
+  const std::string_view type = view(event.event);
+  const std::string_view data = view(event.payload);
+  if (type.size() + data.size() > limits.event_size_bytes) {
+    return limit_exceeded(call, "an event of type '" + excerpt(type) + "' has " +
+                                    std::to_string(type.size() + data.size()) + " bytes; at most " +
                                     std::to_string(limits.event_size_bytes) +
                                     " are allowed (limit --event-size-limit)");
   }
-  if (auto ok = model::check_event_type(*type); !ok) return contract_broken(call, ok.error().message);
-  if (auto ok = base::check_json(*data); !ok) {
+  if (auto ok = model::check_event_type(type); !ok) return contract_broken(call, ok.error().message);
+  if (auto ok = base::check_json(data); !ok) {
     return contract_broken(call,
-                           "the payload of its event '" + std::string(*type) + "' is not JSON: " + ok.error().message);
+                           "the payload of its event '" + std::string(type) + "' is not JSON: " + ok.error().message);
   }
-  return model::NewEvent{std::string(*type), std::string(*data), {}};
+  return model::NewEvent{std::string(type), std::string(data), {}};
 }
 
-Answer<HandleOutcome> read_events(const RawValue* value, const Limits& limits, const CallName& call) {
-  const auto list = value != nullptr ? as_list(*value) : std::nullopt;
-  if (!list) return contract_broken(call, "it did not answer with a list of events");
-  if (list->size() > limits.events_per_command) {
-    return limit_exceeded(call, "it answered with " + std::to_string(list->size()) + " events; at most " +
+Answer<HandleOutcome> read_events(std::span<const thalo_guest_event_t> answer, const Limits& limits,
+                                  const CallName& call) {
+  if (answer.size() > limits.events_per_command) {
+    return limit_exceeded(call, "it answered with " + std::to_string(answer.size()) + " events; at most " +
                                     std::to_string(limits.events_per_command) + " are allowed (limit --events-limit)");
   }
   std::vector<model::NewEvent> events;
-  events.reserve(list->size());
-  for (const RawValue& item : *list) {
-    auto event = read_event(item, limits, call);
+  events.reserve(answer.size());
+  for (const thalo_guest_event_t& text : answer) {
+    auto event = read_event(text, limits, call);
     if (!event) return std::unexpected(std::move(event.error()));
     events.push_back(std::move(*event));
   }
@@ -133,41 +109,41 @@ Answer<HandleOutcome> read_events(const RawValue* value, const Limits& limits, c
 
 }  // namespace
 
-Answer<HandleOutcome> read_handle_answer(const RawValue& value, const Limits& limits, const CallName& call,
+Answer<HandleOutcome> read_handle_answer(const thalo_guest_answer_t& answer, const Limits& limits, const CallName& call,
                                          std::string_view command) {
-  if (value.kind != WASMTIME_COMPONENT_RESULT) return contract_broken(call, "it did not answer with a result");
-  if (value.of.result.is_ok) return read_events(value.of.result.val, limits, call);
-  const auto error = as_guest_error(value.of.result.val);
-  if (!error) return contract_broken(call, "its error is of another shape");
-  if (error->name == "command") {
-    if (error->second.size() > limits.event_size_bytes) {
-      return limit_exceeded(call, "its rejection has " + std::to_string(error->second.size()) + " bytes; at most " +
-                                      std::to_string(limits.event_size_bytes) +
-                                      " are allowed (limit --event-size-limit)");
+  const std::string_view first = view(answer.first);
+  const std::string_view second = view(answer.second);
+  switch (answer.error) {
+    case THALO_GUEST_ACCEPTED:
+      return read_events({answer.events, answer.event_count}, limits, call);
+    case THALO_GUEST_COMMAND: {
+      if (second.size() > limits.event_size_bytes) {
+        return limit_exceeded(call, "its rejection has " + std::to_string(second.size()) + " bytes; at most " +
+                                        std::to_string(limits.event_size_bytes) +
+                                        " are allowed (limit --event-size-limit)");
+      }
+      // An error that is no JSON is shown as the text it is: the client still learns why.
+      const bool is_json = base::check_json(second).has_value();
+      return HandleOutcome(model::Rejection{is_json ? std::string(second) : base::json_quote(second)});
     }
-    // An error that is no JSON is shown as the text it is: the client still learns why.
-    const bool is_json = base::check_json(error->second).has_value();
-    return HandleOutcome(model::Rejection{is_json ? std::string(error->second) : base::json_quote(error->second)});
+    case THALO_GUEST_DESERIALIZE_COMMAND:
+      return refused(Code::invalid_argument, call,
+                     "cannot read the command '" + excerpt(first.empty() ? command : first) + "'" + reason(second));
+    default:
+      return common_error(answer, call);
   }
-  if (error->name == "deserialize-command") {
-    return refused(Code::invalid_argument, call,
-                   "cannot read the command '" + excerpt(error->first.empty() ? command : error->first) + "'" +
-                       reason(error->second));
-  }
-  return common_error(*error, call);
 }
 
-Answer<> read_apply_answer(const RawValue& value, const CallName& call, std::span<const model::EventView> events) {
-  if (value.kind != WASMTIME_COMPONENT_RESULT) return contract_broken(call, "it did not answer with a result");
-  if (value.of.result.is_ok) return {};
-  const auto error = as_guest_error(value.of.result.val);
-  if (!error) return contract_broken(call, "its error is of another shape");
-  if (error->name == "deserialize-event") {
-    return refused(Code::failed_precondition, call,
-                   "cannot read the event '" + excerpt(error->first) + "'" + positions_of(error->first, events) +
-                       reason(error->second));
+Answer<> read_apply_answer(const thalo_guest_answer_t& answer, const CallName& call,
+                           std::span<const model::EventView> events) {
+  if (answer.error == THALO_GUEST_ACCEPTED) return {};
+  if (answer.error == THALO_GUEST_DESERIALIZE_EVENT) {
+    const std::string_view type = view(answer.first);
+    return refused(
+        Code::failed_precondition, call,
+        "cannot read the event '" + excerpt(type) + "'" + positions_of(type, events) + reason(view(answer.second)));
   }
-  return common_error(*error, call);
+  return common_error(answer, call);
 }
 
 Answer<std::string> read_snapshot_answer(const RawValue& value, const CallName& call) {

@@ -25,11 +25,12 @@ template <class T = void>
 using Answer = std::expected<T, BadAnswer>;
 
 // The `result<list<event>, error>` of handle. `command` is the command's name, for the error.
-Answer<HandleOutcome> read_handle_answer(const RawValue& value, const Limits& limits, const CallName& call,
+Answer<HandleOutcome> read_handle_answer(const thalo_guest_answer_t& answer, const Limits& limits, const CallName& call,
                                          std::string_view command);
 
 // The `result<_, error>` of apply; `events` are those of the call.
-Answer<> read_apply_answer(const RawValue& value, const CallName& call, std::span<const model::EventView> events);
+Answer<> read_apply_answer(const thalo_guest_answer_t& answer, const CallName& call,
+                           std::span<const model::EventView> events);
 
 // The `result<string, string>` of snapshot.
 Answer<std::string> read_snapshot_answer(const RawValue& value, const CallName& call);

@@ -2,8 +2,6 @@
 
 #include <system_error>
 
-#include "wasm/memory_account.h"
-
 namespace thalo::wasm {
 namespace {
 
@@ -22,8 +20,6 @@ wasm_config_t* make_config() {
   // The same events must give the same state on any machine.
   wasmtime_config_cranelift_nan_canonicalization_set(config, true);
   wasmtime_config_wasm_relaxed_simd_deterministic_set(config, true);
-  wasmtime_config_memory_init_cow_set(config, false);  // not possible with memories of our own
-  count_memories(config);
   return config;
 }
 
@@ -63,7 +59,7 @@ void EngineCore::advance_epochs() {
 const std::string& EngineCore::fingerprint() {
   // Raise the number with every change of make_config that changes compiled code.
   static const std::string text = "wasmtime " WASMTIME_VERSION
-                                  " settings 1 "
+                                  " settings 2 "
 #if defined(__x86_64__)
                                   "x86_64";
 #elif defined(__aarch64__)

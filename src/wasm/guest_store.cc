@@ -10,10 +10,8 @@ using base::Code;
 using base::fail;
 
 // Bounds on what one component may consist of; its memories are bounded together by their account.
-constexpr std::int64_t table_elements_max = 100'000;
-constexpr std::int64_t core_instances_max = 100;
-constexpr std::int64_t tables_max = 20;
-constexpr std::int64_t memories_max = 20;
+constexpr thalo_store_bounds_t bounds{
+    .table_elements_max = 100'000, .instances_max = 100, .tables_max = 20, .memories_max = 20};
 
 // What this thread has computed. A guest never waits, so its time is the processor's: on a busy machine a call that is
 // kept waiting is not a call that takes long.
@@ -53,17 +51,30 @@ GuestStore::GuestStore(std::shared_ptr<const LoadedComponent> component, const L
       state_(component_->log, limits),
       store_(wasmtime_store_new(component_->core->engine(), &state_, nullptr)),
       context_(wasmtime_store_context(store_.get())) {
-  wasmtime_store_limiter(store_.get(), -1, table_elements_max, core_instances_max, tables_max, memories_max);
+  thalo_store_limit(store_.get(), &state_.memory, &bounds);
   wasmtime_store_epoch_deadline_callback(store_.get(), on_epoch, &state_, nullptr);
 }
 
 base::Result<> GuestStore::instantiate() {
-  const Call about{.function = "start"};
-  arm(about);
-  const MemoryAccountScope account(state_.memory);
-  return finish(ErrorHandle(wasmtime_component_linker_instantiate(component_->linker.get(), context_,
-                                                                  component_->component.get(), &instance_)),
-                about);
+  return run({.function = "start"}, [this](wasmtime_context_t* context) {
+    return wasmtime_component_linker_instantiate(component_->linker.get(), context, component_->component.get(),
+                                                 &instance_);
+  });
+}
+
+base::Result<GuestHandle> GuestStore::find_entity_functions() {
+  const ContractFunctions& indices = component_->functions;
+  auto apply = find(indices.apply, "apply");
+  if (!apply) return std::unexpected(apply.error());
+  auto handle = find(indices.handle, "handle");
+  if (!handle) return std::unexpected(handle.error());
+  thalo_guest_t* guest = nullptr;
+  const bool has_context = component_->contract.world == World::v1;
+  if (const ErrorHandle error(thalo_guest_new(context_, &*apply, &*handle, has_context, &guest)); error != nullptr) {
+    return fail(Code::internal,
+                "module '" + component_->name + "' is not of the type that was checked: " + innermost_cause(*error));
+  }
+  return GuestHandle(guest);
 }
 
 base::Result<GuestStore::Function> GuestStore::find(const ExportIndexHandle& index, std::string_view name) {
@@ -93,23 +104,22 @@ base::Result<> GuestStore::finish(ErrorHandle error, const Call& about) {
 
 base::Result<> GuestStore::call(const Function& function, std::span<const RawValue> arguments,
                                 std::span<RawValue> results, const Call& about) {
-  if (lost()) return lost_error();
-  arm(about);
-  return finish(ErrorHandle(wasmtime_component_func_call(&function, context_, arguments.data(), arguments.size(),
-                                                         results.data(), results.size())),
-                about);
+  return run(about, [&](wasmtime_context_t* context) {
+    return wasmtime_component_func_call(&function, context, arguments.data(), arguments.size(), results.data(),
+                                        results.size());
+  });
 }
 
 base::Result<> GuestStore::drop(const wasmtime_component_resource_any_t& resource, std::string_view stream) {
-  if (lost()) return lost_error();
-  const Call about{.function = "drop", .stream = stream};
-  arm(about);
-  return finish(ErrorHandle(wasmtime_component_resource_any_drop(context_, &resource)), about);
+  return run({.function = "drop", .stream = stream}, [&resource](wasmtime_context_t* context) {
+    return wasmtime_component_resource_any_drop(context, &resource);
+  });
 }
 
 std::unexpected<base::Error> GuestStore::lose(base::Error error) {
   lost_because_ = error.message;
   store_.reset();
+  state_.memory.size_bytes = 0;
   context_ = nullptr;
   return std::unexpected(std::move(error));
 }

@@ -32,6 +32,9 @@ class GuestStore {
   // The function of this instance at an index of its component.
   base::Result<Function> find(const ExportIndexHandle& index, std::string_view name);
 
+  // The functions that every command needs, to be called with their own types (thalo_guest.h) through run().
+  base::Result<GuestHandle> find_entity_functions();
+
   // What the next call is about. `stream` lives until the call is over.
   struct Call {
     std::string_view function = {};
@@ -39,7 +42,15 @@ class GuestStore {
     std::uint64_t version = 0;
     std::int64_t time_ms = 0;
   };
-  // Calls the guest under the limits. A failure loses the store.
+  // Runs `work`, which calls the guest once, under the limits, and answers with an error or null. A failure loses the
+  // store.
+  template <class Work>
+  base::Result<> run(const Call& about, Work&& work) {
+    if (lost()) return lost_error();
+    arm(about);
+    return finish(ErrorHandle(work(context_)), about);
+  }
+  // Calls a function with dynamic values: for what is called rarely.
   base::Result<> call(const Function& function, std::span<const RawValue> arguments, std::span<RawValue> results,
                       const Call& about);
   // Destroys a resource of the guest, which runs its destructor.
@@ -64,7 +75,7 @@ class GuestStore {
 
   std::shared_ptr<const LoadedComponent> component_;
   StoreState state_;
-  StoreHandle store_;  // after state_: the store's memories book on its account until they are gone
+  StoreHandle store_;  // after state_: the store books its memories on the account there
   wasmtime_context_t* context_ = nullptr;
   wasmtime_component_instance_t instance_{};
   std::string lost_because_;

@@ -1,6 +1,7 @@
 // Owners for the objects of Wasmtime's C API.
 #pragma once
 
+#include <thalo_guest.h>
 #include <wasmtime.h>
 
 #include <memory>
@@ -32,6 +33,7 @@ using ResourceHandle =
     std::unique_ptr<wasmtime_component_resource_any_t, Deleter<wasmtime_component_resource_any_delete>>;
 using ResourceTypeHandle =
     std::unique_ptr<wasmtime_component_resource_type_t, Deleter<wasmtime_component_resource_type_delete>>;
+using GuestHandle = std::unique_ptr<thalo_guest_t, Deleter<thalo_guest_delete>>;
 using HostResourceHandle =
     std::unique_ptr<wasmtime_component_resource_host_t, Deleter<wasmtime_component_resource_host_delete>>;
 

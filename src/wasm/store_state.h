@@ -4,6 +4,8 @@
 // Host imports and the epoch callback find it through the store. Confined to the thread that uses the instance.
 #pragma once
 
+#include <thalo_guest.h>
+
 #include <chrono>
 #include <cstdint>
 #include <memory>
@@ -13,7 +15,6 @@
 
 #include "wasm/engine.h"
 #include "wasm/guest_log.h"
-#include "wasm/memory_account.h"
 
 namespace thalo::wasm {
 
@@ -28,7 +29,7 @@ struct StoreState {
 
   std::shared_ptr<GuestLog> log;
   const Limits limits;
-  MemoryAccount memory;
+  thalo_memory_account_t memory{};
 
   // The call that is under way; set by begin_call.
   std::string_view stream;

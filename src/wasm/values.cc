@@ -23,22 +23,6 @@ RawValue u64_argument(std::uint64_t number) {
   return value;
 }
 
-RawValue record_argument(std::span<RawField> fields) {
-  RawValue value;
-  value.kind = WASMTIME_COMPONENT_RECORD;
-  value.of.record.size = fields.size();
-  value.of.record.data = fields.data();
-  return value;
-}
-
-RawValue list_argument(std::span<RawValue> items) {
-  RawValue value;
-  value.kind = WASMTIME_COMPONENT_LIST;
-  value.of.list.size = items.size();
-  value.of.list.data = items.data();
-  return value;
-}
-
 RawValue resource_argument(wasmtime_component_resource_any_t* resource) {
   RawValue value;
   value.kind = WASMTIME_COMPONENT_RESOURCE;
@@ -54,16 +38,6 @@ std::optional<std::string_view> as_string(const RawValue& value) {
 std::optional<std::span<const RawValue>> as_list(const RawValue& value) {
   if (value.kind != WASMTIME_COMPONENT_LIST) return std::nullopt;
   return std::span<const RawValue>(value.of.list.data, value.of.list.size);
-}
-
-std::optional<std::span<const RawField>> as_record(const RawValue& value, std::size_t fields) {
-  if (value.kind != WASMTIME_COMPONENT_RECORD || value.of.record.size != fields) return std::nullopt;
-  return std::span<const RawField>(value.of.record.data, value.of.record.size);
-}
-
-std::optional<std::span<const RawValue>> as_tuple(const RawValue& value, std::size_t items) {
-  if (value.kind != WASMTIME_COMPONENT_TUPLE || value.of.tuple.size != items) return std::nullopt;
-  return std::span<const RawValue>(value.of.tuple.data, value.of.tuple.size);
 }
 
 }  // namespace thalo::wasm

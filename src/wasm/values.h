@@ -21,8 +21,6 @@ wasm_name_t borrow(std::string_view text);
 
 RawValue string_argument(std::string_view text);
 RawValue u64_argument(std::uint64_t number);
-RawValue record_argument(std::span<RawField> fields);
-RawValue list_argument(std::span<RawValue> items);
 RawValue resource_argument(wasmtime_component_resource_any_t* resource);
 
 // Owns what a call returned.
@@ -47,7 +45,5 @@ class Value {
 // Readers: no value when `value` is of another shape. What they return points into `value`.
 std::optional<std::string_view> as_string(const RawValue& value);
 std::optional<std::span<const RawValue>> as_list(const RawValue& value);
-std::optional<std::span<const RawField>> as_record(const RawValue& value, std::size_t fields);
-std::optional<std::span<const RawValue>> as_tuple(const RawValue& value, std::size_t items);
 
 }  // namespace thalo::wasm

@@ -1,5 +1,9 @@
 #include "wasm/wasmtime_instance.h"
 
+#include <optional>
+#include <type_traits>
+#include <utility>
+
 #include "base/json.h"
 
 namespace thalo::wasm {
@@ -21,7 +25,38 @@ base::Result<> check_utf8(std::string_view what, std::string_view text) {
   return fail(Code::invalid_argument, std::string(what) + " is not valid UTF-8");
 }
 
-RawField field(std::string_view name, RawValue value = string_argument("")) { return {borrow(name), value}; }
+thalo_borrowed_text_t borrow_text(std::string_view text) { return {text.data(), text.size()}; }
+
+// The texts of a command, in the order of the WIT. Every one must be checked: nothing does it after us.
+base::Result<thalo_guest_command_t> texts_of(const model::Command& command, std::uint64_t version) {
+  if (auto ok = check_utf8("command name", command.name); !ok) return std::unexpected(ok.error());
+  if (auto ok = check_utf8("payload", command.payload); !ok) return std::unexpected(ok.error());
+  if (auto ok = check_utf8("command id", command.id); !ok) return std::unexpected(ok.error());
+  if (auto ok = check_utf8("correlation id", command.correlation_id); !ok) return std::unexpected(ok.error());
+  if (auto ok = check_utf8("causation id", command.causation_id); !ok) return std::unexpected(ok.error());
+  if (auto ok = check_utf8("metadata", command.metadata); !ok) return std::unexpected(ok.error());
+  return thalo_guest_command_t{.command = borrow_text(command.name),
+                               .payload = borrow_text(command.payload),
+                               .command_id = borrow_text(command.id),
+                               .time_ms = static_cast<std::uint64_t>(command.time_ms < 0 ? 0 : command.time_ms),
+                               .version = version,
+                               .correlation_id = borrow_text(command.correlation_id),
+                               .causation_id = borrow_text(command.causation_id),
+                               .metadata = borrow_text(command.metadata)};
+}
+
+// Reads an answer while the guest store holds it; what it amounts to outlives the call.
+template <class Read>
+struct Reader {
+  using Outcome = std::invoke_result_t<Read, const thalo_guest_answer_t&>;
+  explicit Reader(Read how) : read(std::move(how)) {}
+  static void call(void* reader, const thalo_guest_answer_t* answer) noexcept {
+    auto& self = *static_cast<Reader*>(reader);
+    self.outcome.emplace(self.read(*answer));
+  }
+  Read read;
+  std::optional<Outcome> outcome;  // once it was called
+};
 
 }  // namespace
 
@@ -34,17 +69,7 @@ base::Result<std::unique_ptr<WasmtimeInstance>> WasmtimeInstance::make(std::shar
   return instance;
 }
 
-WasmtimeInstance::WasmtimeInstance(std::unique_ptr<GuestStore> store) : store_(std::move(store)) {
-  command_fields_ = {field("command"), field("payload")};
-  if (store_->component().contract.world == World::v0_8) return;
-  context_fields_ = {field("command-id"),
-                     field("time-ms", u64_argument(0)),
-                     field("version", u64_argument(0)),
-                     field("correlation-id"),
-                     field("causation-id"),
-                     field("metadata")};
-  command_fields_.push_back(field("context", record_argument(context_fields_)));
-}
+WasmtimeInstance::WasmtimeInstance(std::unique_ptr<GuestStore> store) : store_(std::move(store)) {}
 
 base::Result<> WasmtimeInstance::find_functions() {
   const ContractFunctions& indices = store_->component().functions;
@@ -56,8 +81,9 @@ base::Result<> WasmtimeInstance::find_functions() {
     return {};
   };
   if (auto ok = find(functions_.constructor, indices.constructor, "constructor"); !ok) return ok;
-  if (auto ok = find(functions_.apply, indices.apply, "apply"); !ok) return ok;
-  if (auto ok = find(functions_.handle, indices.handle, "handle"); !ok) return ok;
+  auto guest = store_->find_entity_functions();
+  if (!guest) return std::unexpected(guest.error());
+  guest_ = *std::move(guest);
   if (store_->component().contract.world == World::v0_8) return {};
   if (auto ok = find(functions_.snapshot, indices.snapshot, "snapshot"); !ok) return ok;
   return find(functions_.restore, indices.restore, "restore");
@@ -133,16 +159,6 @@ std::unexpected<base::Error> WasmtimeInstance::give_up(BadAnswer bad) {
   return std::unexpected(std::move(bad.error));
 }
 
-void WasmtimeInstance::fill_events(std::span<const model::EventView> events) {
-  event_values_.resize(events.size());
-  event_fields_.resize(events.size() * 2);
-  for (std::size_t i = 0; i < events.size(); ++i) {
-    event_fields_[2 * i] = field("event", string_argument(events[i].type));
-    event_fields_[2 * i + 1] = field("payload", string_argument(events[i].data));
-    event_values_[i] = record_argument({&event_fields_[2 * i], 2});
-  }
-}
-
 base::Result<> WasmtimeInstance::apply(EntityHandle entity, std::span<const model::EventView> events) {
   auto slot = find(entity);
   if (!slot) return std::unexpected(slot.error());
@@ -152,51 +168,38 @@ base::Result<> WasmtimeInstance::apply(EntityHandle entity, std::span<const mode
     return fail(Code::data_loss, "the event at position " + std::to_string(event.position) + " of " + (*slot)->stream +
                                      " is not valid UTF-8");
   }
-  fill_events(events);
-  const RawValue arguments[] = {resource_argument((*slot)->resource.get()), list_argument(event_values_)};
-  Value result;
+  event_texts_.clear();
+  for (const auto& event : events) event_texts_.push_back({borrow_text(event.type), borrow_text(event.data)});
   const GuestStore::Call about{.function = "apply", .stream = (*slot)->stream, .version = events.front().position};
-  const auto called = store_->call(functions_.apply, arguments, {result.get(), 1}, about);
-  if (events.size() > events_kept_max) {
-    event_values_ = {};
-    event_fields_ = {};
-  }
+  Reader reader(
+      [&](const thalo_guest_answer_t& answer) { return read_apply_answer(answer, store_->name_of(about), events); });
+  const auto called = store_->run(about, [&](wasmtime_context_t* context) {
+    return thalo_guest_apply(guest_.get(), context, (*slot)->resource.get(), event_texts_.data(), event_texts_.size(),
+                             reader.call, &reader);
+  });
+  if (events.size() > events_kept_max) event_texts_ = {};
   if (!called) return called;
-  auto answer = read_apply_answer(result.raw(), store_->name_of(about), events);
-  if (!answer) return give_up(std::move(answer.error()));
+  if (!*reader.outcome) return give_up(std::move(reader.outcome->error()));
   return {};
-}
-
-base::Result<> WasmtimeInstance::fill_command(const model::Command& command, std::uint64_t version) {
-  const auto set = [](RawField& target, std::string_view what, std::string_view text) {
-    target.val = string_argument(text);
-    return check_utf8(what, text);
-  };
-  if (auto ok = set(command_fields_[0], "command name", command.name); !ok) return ok;
-  if (auto ok = set(command_fields_[1], "payload", command.payload); !ok) return ok;
-  if (context_fields_.empty()) return {};
-  if (auto ok = set(context_fields_[0], "command id", command.id); !ok) return ok;
-  context_fields_[1].val = u64_argument(static_cast<std::uint64_t>(command.time_ms < 0 ? 0 : command.time_ms));
-  context_fields_[2].val = u64_argument(version);
-  if (auto ok = set(context_fields_[3], "correlation id", command.correlation_id); !ok) return ok;
-  if (auto ok = set(context_fields_[4], "causation id", command.causation_id); !ok) return ok;
-  return set(context_fields_[5], "metadata", command.metadata);
 }
 
 base::Result<HandleOutcome> WasmtimeInstance::handle(EntityHandle entity, const model::Command& command,
                                                      std::uint64_t version) {
   auto slot = find(entity);
   if (!slot) return std::unexpected(slot.error());
-  if (auto ok = fill_command(command, version); !ok) return std::unexpected(ok.error());
-  const RawValue arguments[] = {resource_argument((*slot)->resource.get()), record_argument(command_fields_)};
-  Value result;
+  const auto texts = texts_of(command, version);
+  if (!texts) return std::unexpected(texts.error());
   const GuestStore::Call about{
       .function = "handle", .stream = (*slot)->stream, .version = version, .time_ms = command.time_ms};
-  if (auto ok = store_->call(functions_.handle, arguments, {result.get(), 1}, about); !ok)
-    return std::unexpected(ok.error());
-  auto answer = read_handle_answer(result.raw(), store_->limits(), store_->name_of(about), command.name);
-  if (!answer) return give_up(std::move(answer.error()));
-  return std::move(*answer);
+  Reader reader([&](const thalo_guest_answer_t& answer) {
+    return read_handle_answer(answer, store_->limits(), store_->name_of(about), command.name);
+  });
+  const auto called = store_->run(about, [&](wasmtime_context_t* context) {
+    return thalo_guest_handle(guest_.get(), context, (*slot)->resource.get(), &*texts, reader.call, &reader);
+  });
+  if (!called) return std::unexpected(called.error());
+  if (!*reader.outcome) return give_up(std::move(reader.outcome->error()));
+  return *std::move(*reader.outcome);
 }
 
 base::Result<> WasmtimeInstance::snapshots_offered() const {

@@ -39,7 +39,7 @@ class WasmtimeInstance final : public Instance {
     std::uint32_t generation = 0;
   };
   struct Functions {
-    GuestStore::Function constructor, apply, handle, snapshot, restore;
+    GuestStore::Function constructor, snapshot, restore;
   };
 
   explicit WasmtimeInstance(std::unique_ptr<GuestStore> store);
@@ -47,24 +47,19 @@ class WasmtimeInstance final : public Instance {
   base::Result<Slot*> find(EntityHandle entity);
   EntityHandle put(ResourceHandle resource, const std::string& stream);
   base::Result<> snapshots_offered() const;
-  void fill_events(std::span<const model::EventView> events);
-  base::Result<> fill_command(const model::Command& command, std::uint64_t version);
 
   // The error of a bad answer; loses the store where the answer calls for it.
   std::unexpected<base::Error> give_up(BadAnswer bad);
 
   std::unique_ptr<GuestStore> store_;
+  GuestHandle guest_;  // apply and handle, which every command needs
   Functions functions_{};
   std::vector<Slot> slots_;
   std::vector<std::uint32_t> free_slots_;
   std::size_t alive_ = 0;
   std::uint64_t created_ = 0;
 
-  // Arguments, kept from call to call so that a call allocates none.
-  std::vector<RawValue> event_values_;
-  std::vector<RawField> event_fields_;
-  std::vector<RawField> command_fields_;
-  std::vector<RawField> context_fields_;
+  std::vector<thalo_guest_event_t> event_texts_;  // arguments of apply, kept from call to call for their memory
 };
 
 }  // namespace thalo::wasm

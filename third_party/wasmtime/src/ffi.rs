@@ -6,8 +6,8 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct BorrowedText {
-    data: *const u8,
-    size: usize,
+    pub(crate) data: *const u8,
+    pub(crate) size: usize,
 }
 
 #[repr(C)]
@@ -29,7 +29,7 @@ pub struct Input {
 
 impl BorrowedText {
     /// Safety: `data` points to `size` readable bytes that outlive the result, or `size` is 0.
-    unsafe fn bytes<'a>(self) -> &'a [u8] {
+    pub(crate) unsafe fn bytes<'a>(self) -> &'a [u8] {
         if self.size == 0 {
             return &[];
         }
