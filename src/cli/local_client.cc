@@ -49,6 +49,10 @@ class LocalClient final : public client::Client {
 
   base::Result<model::GlobalPosition> head() override { return store_->head(); }
 
+  base::Result<> subscribe(const client::SubscribeOptions&,
+                           const std::function<bool(const client::SubscriptionBatch&)>&) override {
+    return needs_server();
+  }
   base::Result<client::Outcome> execute(const client::Command&) override { return needs_server(); }
   base::Result<client::Outcome> dry_run(const client::Command&) override { return needs_server(); }
   base::Result<client::Appended> append(const std::string&, const std::vector<model::NewEvent>&,

@@ -4,43 +4,19 @@
 
 #include <utility>
 
+#include "client/channel.h"
 #include "thalo/v1/admin.grpc.pb.h"
 #include "thalo/v1/commands.grpc.pb.h"
 #include "thalo/v1/entities.grpc.pb.h"
 #include "thalo/v1/events.grpc.pb.h"
 #include "thalo/v1/modules.grpc.pb.h"
+#include "thalo/v1/subscriptions.grpc.pb.h"
 
 namespace thalo::client {
 namespace {
 
 using base::Code;
 using base::fail;
-
-// "host:port" of a URL.
-base::Result<std::string> target_of(std::string_view url) {
-  std::string_view rest = url;
-  if (rest.starts_with("http://")) rest.remove_prefix(7);
-  if (rest.ends_with('/')) rest.remove_suffix(1);
-  const auto colon = rest.rfind(':');
-  const bool bad = rest.empty() || colon == std::string_view::npos || colon == 0 || colon + 1 == rest.size() ||
-                   rest.substr(colon + 1).find_first_not_of("0123456789") != std::string_view::npos ||
-                   rest.find('/') != std::string_view::npos;
-  if (bad)
-    return fail(Code::invalid_argument,
-                "url '" + std::string(url) + "' is not of the form http://host:port, e.g. http://localhost:4433");
-  return "dns:///" + std::string(rest);
-}
-
-Event from_wire(v1::Event& event) {
-  return {std::move(*event.mutable_id()),
-          event.global_position(),
-          event.position(),
-          event.time_ms(),
-          std::move(*event.mutable_stream()),
-          std::move(*event.mutable_type()),
-          std::move(*event.mutable_data()),
-          std::move(*event.mutable_metadata())};
-}
 
 Module from_wire(v1::Module& module) {
   Module out{std::move(*module.mutable_name()),
@@ -82,26 +58,20 @@ Outcome from_wire(v1::ExecuteResponse& response) {
   Accepted accepted;
   accepted.version = response.accepted().version();
   accepted.repeated = response.accepted().repeated_command();
-  for (v1::Event& event : *response.mutable_accepted()->mutable_events()) accepted.events.push_back(from_wire(event));
+  for (v1::Event& event : *response.mutable_accepted()->mutable_events())
+    accepted.events.push_back(event_from_wire(event));
   return accepted;
 }
 
 class GrpcClient final : public Client {
  public:
-  GrpcClient(std::string url, const std::string& target) : url_(std::move(url)) {
-    ::grpc::ChannelArguments arguments;
-    arguments.SetMaxReceiveMessageSize(-1);
-    arguments.SetMaxSendMessageSize(-1);
-    // A server that was away is found again soon: grpc++ would wait for up to two minutes.
-    arguments.SetInt(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, 100);
-    arguments.SetInt(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, 100);
-    arguments.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, 1000);
-    const auto channel = ::grpc::CreateCustomChannel(target, ::grpc::InsecureChannelCredentials(), arguments);
-    admin_ = v1::Admin::NewStub(channel);
-    commands_ = v1::Commands::NewStub(channel);
-    entities_ = v1::Entities::NewStub(channel);
-    events_ = v1::Events::NewStub(channel);
-    modules_ = v1::Modules::NewStub(channel);
+  explicit GrpcClient(Channel channel) : channel_(std::move(channel)) {
+    admin_ = v1::Admin::NewStub(channel_.grpc);
+    commands_ = v1::Commands::NewStub(channel_.grpc);
+    entities_ = v1::Entities::NewStub(channel_.grpc);
+    events_ = v1::Events::NewStub(channel_.grpc);
+    modules_ = v1::Modules::NewStub(channel_.grpc);
+    subscriptions_ = v1::Subscriptions::NewStub(channel_.grpc);
   }
 
   void set_timeout(std::chrono::milliseconds timeout) override { timeout_ = timeout; }
@@ -132,7 +102,7 @@ class GrpcClient final : public Client {
     while (reader->Read(&response)) {
       for (v1::Event& event : *response.mutable_events()) {
         ++shown;
-        if (visit(from_wire(event))) continue;
+        if (visit(event_from_wire(event))) continue;
         context.TryCancel();
         reader->Finish();
         return shown;
@@ -157,7 +127,7 @@ class GrpcClient final : public Client {
     while (reader->Read(&response)) {
       for (v1::Event& event : *response.mutable_events()) {
         next = event.global_position() + 1;
-        if (visit(from_wire(event))) continue;
+        if (visit(event_from_wire(event))) continue;
         context.TryCancel();
         reader->Finish();
         return next;
@@ -166,6 +136,42 @@ class GrpcClient final : public Client {
     }
     if (const auto status = reader->Finish(); !status.ok()) return failed(status);
     return next;
+  }
+
+  base::Result<> subscribe(const SubscribeOptions& options,
+                           const std::function<bool(const SubscriptionBatch&)>& visit) override {
+    v1::SubscribeRequest request;
+    if (options.from) {
+      request.set_from(*options.from);
+    } else {
+      request.set_now(true);
+    }
+    for (const std::string& category : options.filter.categories) request.add_categories(category);
+    for (const std::string& stream : options.filter.streams) request.add_streams(stream);
+    for (const std::string& type : options.filter.types) request.add_types(type);
+    request.set_heartbeat_interval_ms(static_cast<std::uint32_t>(options.heartbeat_interval.count()));
+    ::grpc::ClientContext context;
+    const std::stop_callback cancel(options.stop, [&] { context.TryCancel(); });
+    const auto reader = subscriptions_->Subscribe(&context, request);
+    v1::SubscribeResponse response;
+    SubscriptionBatch batch;
+    while (reader->Read(&response)) {
+      batch.events.clear();
+      for (v1::Event& event : *response.mutable_events()) batch.events.push_back(event_from_wire(event));
+      batch.next = response.next();
+      batch.skipped = response.skipped();
+      batch.caught_up = response.caught_up();
+      batch.head = response.head();
+      batch.unseen.assign(response.unseen().begin(), response.unseen().end());
+      if (visit(batch)) continue;
+      context.TryCancel();
+      reader->Finish();
+      return {};
+    }
+    const auto status = reader->Finish();
+    if (options.stop.stop_requested()) return {};
+    if (status.ok()) return fail(Code::unavailable, "the server ended the subscription");
+    return failed(status);
   }
 
   base::Result<Appended> append(const std::string& stream, const std::vector<model::NewEvent>& events,
@@ -308,31 +314,24 @@ class GrpcClient final : public Client {
     return from_wire(*response);
   }
 
-  std::unexpected<base::Error> failed(const ::grpc::Status& status) const {
-    const int code = status.error_code();
-    std::string message = status.error_message();
-    // grpc++ words a refused connection in its own terms; what the server says itself is passed on as it is.
-    if (code == ::grpc::StatusCode::UNAVAILABLE && message.find("failed to connect") != std::string::npos) {
-      message = "cannot reach " + url_ + "; is thalo-runtime running there? (" + message + ")";
-    }
-    return fail(code >= 1 && code <= 15 ? static_cast<Code>(code) : Code::unknown, std::move(message));
-  }
+  std::unexpected<base::Error> failed(const ::grpc::Status& status) const { return channel_.failed(status); }
 
-  const std::string url_;
+  const Channel channel_;
   std::chrono::milliseconds timeout_{30000};
   std::unique_ptr<v1::Admin::Stub> admin_;
   std::unique_ptr<v1::Commands::Stub> commands_;
   std::unique_ptr<v1::Entities::Stub> entities_;
   std::unique_ptr<v1::Events::Stub> events_;
   std::unique_ptr<v1::Modules::Stub> modules_;
+  std::unique_ptr<v1::Subscriptions::Stub> subscriptions_;
 };
 
 }  // namespace
 
 base::Result<std::unique_ptr<Client>> Client::connect(std::string_view url) {
-  auto target = target_of(url);
-  if (!target) return std::unexpected(target.error());
-  return std::make_unique<GrpcClient>(std::string(url), *target);
+  auto channel = open_channel(url);
+  if (!channel) return std::unexpected(channel.error());
+  return std::make_unique<GrpcClient>(*std::move(channel));
 }
 
 }  // namespace thalo::client

@@ -36,6 +36,11 @@ class Client {
   // global position to go on from.
   virtual base::Result<model::GlobalPosition> read_all(const ReadAllOptions& options,
                                                        const std::function<bool(const Event&)>& visit) = 0;
+  // Shows batches of events as they become durable, first those that are stored; returns when `visit` returns false or
+  // `options.stop` is requested. An error is the end too; a retryable one is mended by subscribing again with the last
+  // `next`. No timeout.
+  virtual base::Result<> subscribe(const SubscribeOptions& options,
+                                   const std::function<bool(const SubscriptionBatch&)>& visit) = 0;
   virtual base::Result<Appended> append(const std::string& stream, const std::vector<model::NewEvent>& events,
                                         const AppendOptions& options) = 0;
   // Shows streams in the order of their names; return false to stop. `category` empty: all; `limit` 0: no limit.

@@ -1,8 +1,10 @@
 // What a client sends and gets: plain values.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <optional>
+#include <stop_token>
 #include <string>
 #include <variant>
 #include <vector>
@@ -56,6 +58,30 @@ struct ReadAllOptions {
   std::vector<std::string> streams = {};
   std::vector<std::string> types = {};
   std::uint64_t limit = 0;  // 0: no limit
+};
+
+// Events must match every list that is not empty.
+struct Filter {
+  std::vector<std::string> categories = {};
+  std::vector<std::string> streams = {};
+  std::vector<std::string> types = {};
+};
+
+struct SubscribeOptions {
+  std::optional<model::GlobalPosition> from;  // absent: only what is stored from now on
+  Filter filter = {};
+  std::chrono::milliseconds heartbeat_interval{0};  // 0: the server's own, 10 seconds
+  std::stop_token stop = {};                        // ends the call, from any thread
+};
+
+// None, one or many events, and how far the server has looked.
+struct SubscriptionBatch {
+  std::vector<Event> events;
+  model::GlobalPosition next = 0;  // where to go on after this batch
+  std::uint64_t skipped = 0;       // looked at and filtered out since the last batch
+  bool caught_up = false;          // everything that was stored has been shown; what follows is new
+  model::GlobalPosition head = 0;
+  std::vector<std::string> unseen;  // with caught_up: parts of the filter that no event had so far
 };
 
 struct StreamInfo {

@@ -1,0 +1,31 @@
+// A connection to a server, as the clients of this folder share it: made from a URL, with its errors in our words.
+// Only for the sources of this folder.
+#pragma once
+
+#include <grpcpp/grpcpp.h>
+
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "base/result.h"
+#include "client/types.h"
+#include "thalo/v1/events.pb.h"
+
+namespace thalo::client {
+
+struct Channel {
+  std::string url;
+  std::shared_ptr<::grpc::Channel> grpc;
+
+  // The error of a call that has failed.
+  std::unexpected<base::Error> failed(const ::grpc::Status& status) const;
+};
+
+// Connects at the first call. INVALID_ARGUMENT: `url` is neither `http://host:port` nor `host:port`.
+base::Result<Channel> open_channel(std::string_view url);
+
+// Moves the texts out of the message.
+Event event_from_wire(v1::Event& event);
+
+}  // namespace thalo::client
