@@ -23,6 +23,7 @@ void add_state(CLI::App& app, Session& session);
 void add_modules(CLI::App& app, Session& session);
 void add_publish(CLI::App& app, Session& session);
 void add_rollback(CLI::App& app, Session& session);
+void add_projections(CLI::App& app, Session& session);
 void add_append(CLI::App& app, Session& session);
 void add_export(CLI::App& app, Session& session);
 void add_import(CLI::App& app, Session& session);
