@@ -2,14 +2,14 @@
 
 #include <utility>
 
+#include "client/client.h"
+
 namespace thalo::client {
-namespace {
 
 using base::Code;
 using base::fail;
 
-// "host:port" of a URL.
-base::Result<std::string> target_of(std::string_view url) {
+base::Result<std::string> address_of(std::string_view url) {
   std::string_view rest = url;
   if (rest.starts_with("http://")) rest.remove_prefix(7);
   if (rest.ends_with('/')) rest.remove_suffix(1);
@@ -20,10 +20,8 @@ base::Result<std::string> target_of(std::string_view url) {
   if (bad)
     return fail(Code::invalid_argument,
                 "url '" + std::string(url) + "' is not of the form http://host:port, e.g. http://localhost:4433");
-  return "dns:///" + std::string(rest);
+  return std::string(rest);
 }
-
-}  // namespace
 
 std::unexpected<base::Error> Channel::failed(const ::grpc::Status& status) const {
   const int code = status.error_code();
@@ -36,8 +34,8 @@ std::unexpected<base::Error> Channel::failed(const ::grpc::Status& status) const
 }
 
 base::Result<Channel> open_channel(std::string_view url) {
-  auto target = target_of(url);
-  if (!target) return std::unexpected(target.error());
+  auto address = address_of(url);
+  if (!address) return std::unexpected(address.error());
   ::grpc::ChannelArguments arguments;
   arguments.SetMaxReceiveMessageSize(-1);
   arguments.SetMaxSendMessageSize(-1);
@@ -46,7 +44,7 @@ base::Result<Channel> open_channel(std::string_view url) {
   arguments.SetInt(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, 100);
   arguments.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, 1000);
   return Channel{std::string(url),
-                 ::grpc::CreateCustomChannel(*target, ::grpc::InsecureChannelCredentials(), arguments)};
+                 ::grpc::CreateCustomChannel("dns:///" + *address, ::grpc::InsecureChannelCredentials(), arguments)};
 }
 
 Event event_from_wire(v1::Event& event) {

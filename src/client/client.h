@@ -16,6 +16,9 @@
 
 namespace thalo::client {
 
+// "host:port" of `http://host:port` or `host:port`. INVALID_ARGUMENT when it is neither.
+base::Result<std::string> address_of(std::string_view url);
+
 class Client {
  public:
   // `url` is `http://host:port` or `host:port`. Connects at the first call. INVALID_ARGUMENT when it is neither.

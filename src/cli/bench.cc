@@ -1,0 +1,206 @@
+// thalo bench WORKLOAD: puts load on a runtime and says what it can take.
+#include <unistd.h>
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <cstdio>
+#include <filesystem>
+#include <iostream>
+#include <map>
+#include <memory>
+
+#include "base/log.h"
+#include "base/version.h"
+#include "cli/connection.h"
+#include "cli/interrupt.h"
+#include "cli/subcommands.h"
+#include "cli/terminal.h"
+#include "env/files.h"
+#include "load/report.h"
+
+namespace thalo::cli {
+namespace {
+
+using base::Code;
+
+struct BenchFlags {
+  ServerFlags server;
+  std::string workload;
+  load::Settings settings;
+  double duration_s = 10;
+  double warm_up_s = 2;
+  std::string store_path;
+  std::string plot;
+  bool json = false;
+  bool fsync = false;
+};
+
+std::string command_line() {
+  auto text = env::read_file("/proc/self/cmdline");
+  if (!text) return "thalo bench";
+  std::string out = "thalo";
+  // The first word is the program's path.
+  for (std::size_t start = text->find('\0'); start != std::string::npos && start + 1 < text->size();) {
+    const std::size_t end = text->find('\0', start + 1);
+    const std::string word = text->substr(start + 1, end - start - 1);
+    const bool plain = !word.empty() && word.find_first_not_of(
+                                            "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+                                            "0123456789-_./:=,+@") == std::string::npos;
+    out += plain ? " " + word : " '" + word + "'";
+    start = end;
+  }
+  return out;
+}
+
+// A line on the terminal that tells how the run goes.
+bool show_progress(const load::Progress& progress) {
+  static std::uint64_t last_done = 0;
+  static double last_seconds = 0;
+  if (::isatty(STDERR_FILENO) != 0) {
+    const double rate =
+        static_cast<double>(progress.done - last_done) / std::max(1e-3, progress.seconds - last_seconds);
+    std::fprintf(stderr, "\r%5.1f of %.1f s%s  %llu done, %.0f/s \033[K", progress.seconds, progress.seconds_total,
+                 progress.warming_up ? " (warming up)" : "", static_cast<unsigned long long>(progress.done), rate);
+    std::fflush(stderr);
+    last_done = progress.done;
+    last_seconds = progress.seconds;
+  }
+  return !interrupted();
+}
+
+void end_progress() {
+  if (::isatty(STDERR_FILENO) != 0) std::fputs("\r\033[K", stderr);
+}
+
+// The floor of a lone durable command: fdatasync of 4 KiB beside the store.
+int run_fsync(const BenchFlags& flags) {
+  if (flags.store_path.empty())
+    return report({Code::invalid_argument, "fsync needs --store-path, a folder to write in"});
+  auto times = load::measure_sync(flags.store_path, flags.duration_s);
+  if (!times) return report(times.error());
+  load::Histogram latency;
+  for (const std::uint64_t nanoseconds : *times) latency.record(nanoseconds);
+  const load::SyncReport result{load::this_machine(), command_line(), load::file_system_of(flags.store_path), latency};
+  std::cout << (flags.json ? load::to_json(result) + '\n' : load::to_text(result));
+  return exit_ok;
+}
+
+int run_bench(BenchFlags flags) {
+  if (flags.fsync) return run_fsync(flags);
+  load::Settings& settings = flags.settings;
+  settings.duration = std::chrono::nanoseconds(static_cast<std::int64_t>(flags.duration_s * 1e9));
+  settings.warm_up = std::chrono::nanoseconds(static_cast<std::int64_t>(flags.warm_up_s * 1e9));
+  settings.store_path = flags.store_path;
+  auto address = client::address_of(flags.server.url);
+  if (!address) return report(address.error());
+  settings.address = *address;
+  if (settings.in_process) {
+    if (settings.workload != load::Workload::write) {
+      return report({Code::invalid_argument, "--in-process is for the workload write"});
+    }
+    if (flags.store_path.empty() || settings.modules_path.empty()) {
+      return report({Code::invalid_argument, "--in-process needs --store-path and --modules-path"});
+    }
+    base::log::set_level(base::log::Level::warn);
+  }
+  catch_interrupts();
+  load::Report result;
+  result.machine = load::this_machine();
+  result.command_line = command_line();
+  result.version = base::version;
+  if (!flags.store_path.empty()) result.file_system = load::file_system_of(flags.store_path);
+  auto run = load::run(settings, show_progress);
+  end_progress();
+  if (!run) return report(run.error());
+  result.settings = &settings;
+  result.run = run->get();
+  std::cout << (flags.json ? load::to_json(result) + '\n' : load::to_text(result)) << std::flush;
+  if (!flags.plot.empty()) {
+    if (auto written = env::write_file_atomically(flags.plot, load::to_svg(result)); !written) {
+      return report(written.error());
+    }
+  }
+  if (const std::string fault = (*run)->fault(); !fault.empty()) {
+    std::cerr << "error: the figures cannot be trusted: " << fault << '\n';
+    return exit_failed;
+  }
+  return exit_ok;
+}
+
+void add_load_flags(CLI::App& command, BenchFlags& flags) {
+  load::Settings& settings = flags.settings;
+  command.add_option("--callers", settings.callers, "Operations under way at once")->capture_default_str();
+  command.add_option("--connections", settings.connections,
+                     "Connections the callers share [default: 8, or as many as callers]");
+  command.add_option("--threads", settings.threads, "Threads of the load generator")->capture_default_str();
+  command.add_option("--duration", flags.duration_s, "Seconds to measure")->capture_default_str();
+  command.add_option("--warm-up", flags.warm_up_s, "Seconds before measuring")->capture_default_str();
+  command.add_option("--rate", settings.rate, "Open loop: operations begun a second, answered or not; 0: closed loop")
+      ->capture_default_str();
+  command.add_option("--seed", settings.seed, "Of the choice of entities")->capture_default_str();
+}
+
+void add_command_flags(CLI::App& command, BenchFlags& flags) {
+  load::Settings& settings = flags.settings;
+  static const std::map<std::string, load::Distribution> distributions{
+      {"uniform", load::Distribution::uniform}, {"zipf", load::Distribution::zipf}, {"hot", load::Distribution::hot}};
+  command.add_option("--aggregate", settings.category, "The aggregate commands are for")->capture_default_str();
+  command.add_option("--command", settings.command, "The command's name")->capture_default_str();
+  command.add_option("--payload", settings.payload, "The command's payload, a JSON object")->capture_default_str();
+  command.add_option("--payload-size", settings.payload_bytes, "Bytes the payload is filled up to; 0: as it is")
+      ->capture_default_str();
+  command.add_option("--entities", settings.entities, "How many entities")->capture_default_str();
+  command.add_option("--entity-prefix", settings.entity_prefix, "Ids are this and a number")->capture_default_str();
+  command.add_option("--distribution", settings.distribution, "uniform, zipf (a few get most), or hot (one gets all)")
+      ->transform(CLI::CheckedTransformer(distributions).description(""))
+      ->option_text("NAME [uniform]");
+  command.add_option("--batch", settings.batch, "stream: commands in a message at most")->capture_default_str();
+  command.add_option("--read-percent", settings.read_percent, "mixed: how many operations are reads")
+      ->capture_default_str();
+}
+
+}  // namespace
+
+void add_bench(CLI::App& app, Session& session) {
+  static const std::map<std::string, load::Workload> workloads{{"write", load::Workload::write},
+                                                               {"stream", load::Workload::stream},
+                                                               {"read", load::Workload::read},
+                                                               {"mixed", load::Workload::mixed},
+                                                               {"empty", load::Workload::empty}};
+  auto flags = std::make_shared<BenchFlags>();
+  CLI::App* command = app.add_subcommand("bench", "Put load on a runtime and measure what comes back");
+  command->footer(
+      "Workloads: write (Execute), stream (ExecuteStream), read (ReadAll), mixed (Execute and ReadStream), empty (a "
+      "method that does nothing: the ceiling), fsync (what "
+      "the disk alone takes).\nExample: thalo bench write --callers 256 --duration 10\n"
+      "It writes events that stay: use a server made for it.\n"
+      "Exit codes: 0 measured, 1 failed or wrong answers, 2 wrong usage.");
+  add_server_flags(*command, flags->server);
+  command->add_option("workload", flags->workload, "What to do: write, stream, read, mixed, empty, fsync")
+      ->required()
+      ->check(CLI::IsMember({"write", "stream", "read", "mixed", "empty", "fsync"}).description(""))
+      ->option_text("WORKLOAD");
+  add_load_flags(*command, *flags);
+  add_command_flags(*command, *flags);
+  command->add_option("--empty-method", flags->settings.empty_method, "empty: the method called")
+      ->capture_default_str();
+  command->add_flag("--in-process", flags->settings.in_process,
+                    "No server: run the store and the modules in this process");
+  command->add_option("--store-path", flags->store_path,
+                      "in process: the store's folder; else only to say which file system it is on");
+  command->add_option("--modules-path", flags->settings.modules_path, "in process: the folder of modules");
+  command->add_option("--shards", flags->settings.shards, "in process: shards; 0: one per core")->capture_default_str();
+  command->add_flag("--json", flags->json, "Print one JSON object");
+  command->add_option("--plot", flags->plot, "Write a picture of the run to this SVG file");
+  command->callback([command, flags, &session] {
+    if (command->count("--connections") == 0) {
+      flags->settings.connections =
+          std::min(flags->settings.connections, std::max<std::size_t>(1, flags->settings.callers));
+    }
+    flags->fsync = flags->workload == "fsync";
+    if (!flags->fsync) flags->settings.workload = workloads.at(flags->workload);
+    session.exit_code = run_bench(*flags);
+  });
+}
+
+}  // namespace thalo::cli

@@ -1,0 +1,99 @@
+// What one load thread saw: counts of everything, and latencies of what ended while it was measured.
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <chrono>
+#include <cstdint>
+#include <map>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "load/histogram.h"
+
+namespace thalo::load {
+
+using TimePoint = std::chrono::steady_clock::time_point;
+
+enum class Outcome : std::uint8_t {
+  accepted,
+  rejected,  // by the aggregate's rules: an answer like another
+  refused,   // RESOURCE_EXHAUSTED: a queue is full
+  failed,    // any other error
+  unknown,   // the connection was lost, or no answer came: it may have been done or not
+  wrong,     // an answer that cannot be right
+};
+inline constexpr std::size_t outcomes = 6;
+
+enum class Kind : std::uint8_t { write, read };
+inline constexpr std::size_t kinds = 2;
+
+struct Counts {
+  std::array<std::uint64_t, outcomes> by_outcome{};
+  std::uint64_t events = 0;  // stored, as the answers say
+  std::uint64_t events_read = 0;
+
+  std::uint64_t operations() const;
+  std::uint64_t operator[](Outcome outcome) const { return by_outcome[static_cast<std::size_t>(outcome)]; }
+  void add(const Counts& other);
+};
+
+struct Interval {
+  std::uint64_t operations = 0;
+  std::uint64_t events_read = 0;
+  Histogram latency{7};
+};
+
+struct Window {
+  TimePoint begin;
+  TimePoint end;
+  std::chrono::nanoseconds interval;
+};
+
+// How an operation ended.
+struct Ending {
+  Kind kind = Kind::write;
+  Outcome outcome = Outcome::accepted;
+  std::uint64_t events = 0;
+  std::string_view error{};  // when it did not succeed; lives until the call returns
+};
+
+class Recorder {
+ public:
+  explicit Recorder(const Window& window);
+
+  void record(TimePoint started, TimePoint ended, const Ending& ending);
+  // Events of a read that is still under way.
+  void record_read(TimePoint at, std::uint64_t events);
+  // Adds another thread's; both have ended.
+  void add(const Recorder& other);
+
+  const Window& window() const { return window_; }
+  const Counts& total() const { return total_; }        // from the first operation to the last
+  const Counts& measured() const { return measured_; }  // ended inside the window
+  const Histogram& latency(Kind kind) const {
+    return latency_[static_cast<std::size_t>(kind)];
+  }  // ns; done or rejected
+  const Histogram& refusal() const { return refusal_; }  // ns; refused
+  const std::vector<Interval>& intervals() const { return intervals_; }
+  // The first few different errors, with how often each came.
+  const std::map<std::string, std::uint64_t, std::less<>>& errors() const { return errors_; }
+  // Operations and events read so far. Any thread.
+  std::uint64_t progress() const { return progress_.load(std::memory_order_relaxed); }
+
+ private:
+  Interval* interval_at(TimePoint time);
+  void note_error(std::string_view text, std::uint64_t times);
+
+  const Window window_;
+  Counts total_;
+  Counts measured_;
+  std::array<Histogram, kinds> latency_;
+  Histogram refusal_;
+  std::vector<Interval> intervals_;
+  std::map<std::string, std::uint64_t, std::less<>> errors_;
+  std::atomic<std::uint64_t> progress_ = 0;
+};
+
+}  // namespace thalo::load

@@ -1,0 +1,132 @@
+#include "load/requests.h"
+
+#include "base/result.h"
+#include "load/wire.h"
+
+namespace thalo::load {
+
+namespace {
+
+// The fields of proto/thalo/v1 that are written or looked at.
+enum ExecuteRequestField : unsigned { request_category = 1, request_id, request_command, request_payload };
+enum CommandField : unsigned { command_tag = 1, command_request };
+enum ExecuteResponseField : unsigned { response_accepted = 1, response_rejected };
+enum AcceptedField : unsigned { accepted_events = 1 };
+enum EventField : unsigned { event_global_position = 2, event_position = 3, event_stream = 4 };
+enum ReadStreamRequestField : unsigned { read_stream = 1, read_limit = 4 };
+constexpr unsigned response_events = 1;
+constexpr unsigned stream_request_commands = 1;
+
+// How many events a read of a mixed load asks for.
+constexpr std::uint64_t read_stream_events = 100;
+
+Ending check_accepted(std::string_view accepted, std::string_view stream) {
+  Ending out;
+  FieldReader fields(accepted);
+  while (fields.next()) {
+    if (fields.number() != accepted_events) continue;
+    ++out.events;
+    FieldReader event(fields.text());
+    bool right = false;
+    while (event.next()) right = right || (event.number() == event_stream && event.text() == stream);
+    if (event.broken() || !right)
+      return {.outcome = Outcome::wrong, .error = "an event of another stream in the answer"};
+  }
+  if (fields.broken()) return {.outcome = Outcome::wrong, .error = "an answer that is no ExecuteResponse"};
+  return out;
+}
+
+}  // namespace
+
+Requests::Requests(const Settings& settings, std::uint64_t seed)
+    : category_(settings.category),
+      prefix_(settings.entity_prefix),
+      command_(settings.command),
+      payload_(padded(settings.payload, settings.payload_bytes).value_or(settings.payload)),
+      read_percent_(settings.read_percent),
+      choice_(settings.distribution, settings.entities, seed),
+      random_(seed + 1) {
+  append_text(head_, request_category, category_);
+  append_text(tail_, request_command, command_);
+  append_text(tail_, request_payload, payload_);
+}
+
+void Requests::stream_of(std::uint64_t entity, std::string& out) const {
+  out = category_;
+  out += '-';
+  out += prefix_;
+  out += std::to_string(entity);
+}
+
+std::string_view Requests::execute(std::uint64_t entity) {
+  id_ = prefix_;
+  id_ += std::to_string(entity);
+  message_ = head_;
+  append_text(message_, request_id, id_);
+  message_ += tail_;
+  return message_;
+}
+
+void Requests::append_command(std::string& out, std::uint64_t tag, std::uint64_t entity) {
+  execute(entity);
+  std::string command;
+  append_number(command, command_tag, tag);
+  append_text(command, command_request, message_);
+  append_text(out, stream_request_commands, command);
+}
+
+std::string_view Requests::read_stream(std::uint64_t entity) {
+  stream_of(entity, id_);
+  message_.clear();
+  append_text(message_, load::read_stream, id_);
+  append_number(message_, read_limit, read_stream_events);
+  return message_;
+}
+
+Ending check_response(std::string_view message, std::string_view stream) {
+  FieldReader fields(message);
+  while (fields.next()) {
+    if (fields.number() == response_accepted) return check_accepted(fields.text(), stream);
+    if (fields.number() == response_rejected) return {.outcome = Outcome::rejected};
+  }
+  return {.outcome = Outcome::wrong, .error = "an answer that is no ExecuteResponse"};
+}
+
+Ending check_failure(std::uint32_t code, std::string_view message, std::string& text) {
+  Ending out{.outcome = Outcome::failed};
+  if (code == static_cast<std::uint32_t>(base::Code::resource_exhausted)) out.outcome = Outcome::refused;
+  // The store may have the events of such a command all the same.
+  if (code == static_cast<std::uint32_t>(base::Code::unavailable) ||
+      code == static_cast<std::uint32_t>(base::Code::deadline_exceeded) ||
+      code == static_cast<std::uint32_t>(base::Code::cancelled) ||
+      code == static_cast<std::uint32_t>(base::Code::unknown)) {
+    out.outcome = Outcome::unknown;
+  }
+  text = code < 16 ? std::string(base::code_name(static_cast<base::Code>(code))) : "status " + std::to_string(code);
+  text += ": ";
+  text += message;
+  out.error = text;
+  return out;
+}
+
+std::int64_t check_events(std::string_view message, bool all, std::uint64_t expected) {
+  const unsigned position_field = all ? event_global_position : event_position;
+  std::int64_t count = 0;
+  FieldReader fields(message);
+  while (fields.next()) {
+    if (fields.number() != response_events) continue;
+    std::uint64_t position = 0;  // absent: 0
+    FieldReader event(fields.text());
+    while (event.next()) {
+      if (event.number() == position_field) {
+        position = event.value();
+        break;
+      }
+    }
+    if (event.broken() || position != expected++) return -1;
+    ++count;
+  }
+  return fields.broken() ? -1 : count;
+}
+
+}  // namespace thalo::load

@@ -1,0 +1,193 @@
+#include "load/run.h"
+
+#include <sys/resource.h>
+
+#include <algorithm>
+#include <memory>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "load/connections.h"
+#include "load/driver.h"
+#include "load/in_process.h"
+#include "load/network.h"
+#include "load/requests.h"
+#include "load/wire.h"
+
+namespace thalo::load {
+
+namespace {
+
+using Clock = std::chrono::steady_clock;
+using std::chrono::nanoseconds;
+
+constexpr std::chrono::milliseconds call_timeout{30000};
+constexpr std::chrono::milliseconds progress_interval{200};
+constexpr nanoseconds interval_min = std::chrono::milliseconds(100);
+constexpr int intervals_max = 100;
+constexpr unsigned head_response_head = 1;
+
+double cpu_seconds() {
+  rusage usage{};
+  ::getrusage(RUSAGE_SELF, &usage);
+  const auto seconds = [](const timeval& time) {
+    return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_usec) / 1e6;
+  };
+  return seconds(usage.ru_utime) + seconds(usage.ru_stime);
+}
+
+bool writes(Workload workload) {
+  return workload == Workload::write || workload == Workload::stream || workload == Workload::mixed;
+}
+
+std::size_t share(std::size_t whole, std::size_t parts, std::size_t index) {
+  return whole / parts + (index < whole % parts ? 1 : 0);
+}
+
+base::Result<std::uint64_t> head_of(const std::string& address) {
+  auto answer = call_and_wait(address, head_path, {}, call_timeout);
+  if (!answer) return std::unexpected(answer.error());
+  FieldReader fields(*answer);
+  while (fields.next()) {
+    if (fields.number() == head_response_head) return fields.value();
+  }
+  return std::uint64_t{0};
+}
+
+// A command that would be accepted shows that the aggregate is served and takes it; nothing is stored.
+base::Result<> try_command(const Settings& settings) {
+  Requests requests(settings, settings.seed);
+  const std::string request(requests.execute(0));
+  auto answer = call_and_wait(settings.address, "/thalo.v1.Entities/DryRun", request, call_timeout);
+  if (!answer) {
+    return base::fail(answer.error().code, "a trial of the command " + settings.category + " " + settings.command +
+                                               " " + requests.payload() + " failed: " + answer.error().message);
+  }
+  return {};
+}
+
+// What is measured: the transports of the threads and the store behind them.
+class Target {
+ public:
+  static base::Result<Target> open(const Settings& settings) {
+    Target out;
+    if (settings.in_process) {
+      auto opened = InProcess::open(settings);
+      if (!opened) return std::unexpected(opened.error());
+      out.in_process_ = *std::move(opened);
+    } else if (writes(settings.workload)) {
+      if (auto tried = try_command(settings); !tried) return std::unexpected(tried.error());
+    }
+    return out;
+  }
+
+  base::Result<std::unique_ptr<Transport>> transport(const Settings& settings, std::size_t index) {
+    const std::size_t callers = share(settings.callers, settings.threads, index);
+    const std::uint64_t seed = settings.seed + index * 1000;
+    if (in_process_ != nullptr) return in_process_->transport(callers, seed);
+    auto connections = Connections::open(settings.address, share(settings.connections, settings.threads, index));
+    if (!connections) return std::unexpected(connections.error());
+    return make_network_transport(settings, callers, *std::move(connections), seed);
+  }
+
+  base::Result<std::optional<std::uint64_t>> events(const Settings& settings) {
+    if (in_process_ != nullptr) return in_process_->head();
+    if (settings.workload == Workload::empty) return std::nullopt;
+    auto head = head_of(settings.address);
+    if (!head) return std::unexpected(head.error());
+    return *head;
+  }
+
+ private:
+  std::unique_ptr<InProcess> in_process_;
+};
+
+Window window_of(const Settings& settings, TimePoint begin) {
+  const nanoseconds interval =
+      std::max(interval_min, (settings.duration + nanoseconds(intervals_max - 1)) / intervals_max);
+  return {begin + settings.warm_up, begin + settings.warm_up + settings.duration, interval};
+}
+
+// Tells of progress until the window has ended, or the caller wants no more.
+void watch(const std::vector<std::unique_ptr<Driver>>& drivers, TimePoint begin, const Window& window,
+           const ProgressCallback& progress) {
+  while (true) {
+    const TimePoint now = Clock::now();
+    if (now >= window.end) return;
+    std::this_thread::sleep_for(std::min<nanoseconds>(progress_interval, window.end - now));
+    Progress state;
+    for (const auto& driver : drivers) state.done += driver->recorder().progress();
+    state.seconds = std::chrono::duration<double>(Clock::now() - begin).count();
+    state.seconds_total = std::chrono::duration<double>(window.end - begin).count();
+    state.warming_up = Clock::now() < window.begin;
+    if (progress && !progress(state)) {
+      for (const auto& driver : drivers) driver->stop();
+      return;
+    }
+  }
+}
+
+}  // namespace
+
+std::string Run::fault() const {
+  const Counts& total = recorder.total();
+  if (total[Outcome::wrong] > 0) return std::to_string(total[Outcome::wrong]) + " answers were wrong";
+  if (!events_before || !events_after) return {};
+  const std::uint64_t stored = *events_after - *events_before;
+  if (stored < total.events) {
+    return "the store has " + std::to_string(stored) + " new events, but " + std::to_string(total.events) +
+           " were acknowledged";
+  }
+  // Each unanswered command may have stored its events.
+  if (stored > total.events && total[Outcome::unknown] == 0) {
+    return "the store has " + std::to_string(stored) + " new events, but only " + std::to_string(total.events) +
+           " were acknowledged; does somebody else write to it?";
+  }
+  return {};
+}
+
+base::Result<std::unique_ptr<Run>> run(const Settings& settings, const ProgressCallback& progress) {
+  if (auto checked = check(settings); !checked) return std::unexpected(checked.error());
+  auto target = Target::open(settings);
+  if (!target) return std::unexpected(target.error());
+  auto before = target->events(settings);
+  if (!before) return std::unexpected(before.error());
+  std::vector<std::unique_ptr<Transport>> transports;
+  for (std::size_t index = 0; index < settings.threads; ++index) {
+    auto transport = target->transport(settings, index);
+    if (!transport) return std::unexpected(transport.error());
+    transports.push_back(*std::move(transport));
+  }
+  const double cpu = cpu_seconds();
+  const TimePoint begin = Clock::now();
+  const Window window = window_of(settings, begin);
+  const Pace pace{.rate = settings.rate / static_cast<double>(settings.threads), .begin = begin};
+  std::vector<std::unique_ptr<Driver>> drivers;
+  for (std::size_t index = 0; index < settings.threads; ++index) {
+    drivers.push_back(std::make_unique<Driver>(window, pace));
+  }
+  std::vector<std::thread> threads;
+  for (std::size_t index = 0; index < settings.threads; ++index) {
+    threads.emplace_back([&, index] { drivers[index]->run(*transports[index]); });
+  }
+  watch(drivers, begin, window, progress);
+  for (std::thread& thread : threads) thread.join();
+
+  auto out = std::make_unique<Run>(window);
+  out->cpu_seconds = cpu_seconds() - cpu;
+  out->seconds = std::chrono::duration<double>(drivers.front()->measured_until() - window.begin).count();
+  out->seconds = std::max(out->seconds, 0.0);
+  for (const auto& driver : drivers) {
+    out->recorder.add(driver->recorder());
+    out->never_begun += driver->never_begun();
+  }
+  transports.clear();
+  auto after = target->events(settings);
+  if (!after) return std::unexpected(after.error());
+  out->events_before = *before;
+  out->events_after = *after;
+  return out;
+}
+
+}  // namespace thalo::load

@@ -1,0 +1,57 @@
+// What load to make, and on what.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <filesystem>
+#include <string>
+
+#include "base/result.h"
+#include "load/entity_choice.h"
+
+namespace thalo::load {
+
+enum class Workload : std::uint8_t {
+  write,   // Commands.Execute, one call a command
+  stream,  // Commands.ExecuteStream, one stream a connection
+  read,    // Events.ReadAll, again and again from the beginning
+  mixed,   // Execute, and Events.ReadStream of the entities written
+  empty,   // a method that does nothing: the ceiling
+};
+
+struct Settings {
+  Workload workload = Workload::write;
+  std::string address;               // "host:port"
+  bool in_process = false;           // no server and no network: `write` and `mixed` against a runtime in this process
+  std::filesystem::path store_path;  // in process
+  std::filesystem::path modules_path;  // in process
+  std::size_t shards = 0;              // in process; 0: one per core
+
+  std::size_t callers = 256;  // operations under way at once, of all threads
+  std::size_t connections = 8;
+  std::size_t threads = 1;
+  std::chrono::nanoseconds duration{std::chrono::seconds{10}};
+  std::chrono::nanoseconds warm_up{std::chrono::seconds{2}};
+  double rate = 0;  // operations a second whether or not the last ones are answered; 0: as fast as answers come
+  std::uint64_t seed = 1;
+
+  std::string category = "counter";
+  std::string command = "Increment";
+  std::string payload = R"({"amount":1})";
+  std::size_t payload_bytes = 100;  // `payload` is filled up to this; 0: as it is
+  std::string entity_prefix = "bench";
+  std::uint64_t entities = 1000;
+  Distribution distribution = Distribution::uniform;
+  std::size_t batch = 256;     // stream: commands in a message at most
+  unsigned read_percent = 50;  // mixed: how many operations are reads
+  std::string empty_method = "/grpc.health.v1.Health/Check";
+};
+
+// INVALID_ARGUMENT names the setting, what is wrong with it and what is allowed.
+base::Result<> check(const Settings& settings);
+
+// `payload`, filled up to `size_bytes` by a member "padding". INVALID_ARGUMENT: not a JSON object, or too large
+// already.
+base::Result<std::string> padded(const std::string& payload, std::size_t size_bytes);
+
+}  // namespace thalo::load

@@ -1,0 +1,153 @@
+"""thalo bench: every workload runs, every answer is checked, and the counts agree with the store. Speed is not judged."""
+
+import json
+
+import pytest
+from harness import add_module, runtime, thalo
+
+SHORT = ("--duration", "1", "--warm-up", "0.2")
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("bench")
+    add_module(folder)
+    with runtime(folder) as started:
+        yield started
+
+
+def bench(server, workload, *flags):
+    done = thalo("bench", workload, "--url", f"http://{server.target}", "--json", *SHORT, *flags)
+    assert done.returncode == 0, done.stderr
+    result = json.loads(done.stdout)
+    assert result["fault"] == ""
+    assert result["errors"] == {}
+    return result
+
+
+def stored(result):
+    return result["store"]["events_after"] - result["store"]["events_before"]
+
+
+@pytest.mark.parametrize(
+    "flags",
+    [
+        ["write"],
+        ["write", "--callers", "1"],
+        ["write", "--distribution", "zipf", "--threads", "2"],
+        ["write", "--distribution", "hot"],
+        ["write", "--rate", "200", "--callers", "32"],
+        ["stream", "--callers", "1000", "--connections", "2", "--batch", "50"],
+    ],
+    ids=" ".join,
+)
+def test_every_command_is_accepted_and_stored(server, flags):
+    result = bench(server, *flags)
+    assert result["total"]["accepted"] > 0
+    assert stored(result) == result["total"]["events"] == result["total"]["accepted"]
+
+
+def test_reads_see_every_event_in_order(server):
+    bench(server, "write")
+    result = bench(server, "read", "--callers", "2", "--connections", "2")
+    assert result["total"]["events_read"] >= result["store"]["events_after"] > 0
+    assert stored(result) == 0
+
+
+def test_mixed_reads_and_writes(server):
+    result = bench(server, "mixed", "--callers", "32", "--read-percent", "30")
+    assert result["latency_us"]["read"]["count"] > 0
+    assert stored(result) == result["total"]["events"] > 0
+
+
+def test_an_empty_method_has_no_store(server):
+    result = bench(server, "empty", "--callers", "32")
+    assert result["total"]["accepted"] > 0
+    assert "store" not in result
+
+
+def test_in_process(tmp_path):
+    add_module(tmp_path)
+    done = thalo("bench", "write", "--in-process", "--store-path", tmp_path / "store", "--modules-path", tmp_path / "modules", "--json", *SHORT)
+    assert done.returncode == 0, done.stderr
+    result = json.loads(done.stdout)
+    assert result["fault"] == "" and stored(result) == result["total"]["accepted"] > 0
+    assert result["file_system"]
+
+
+def test_the_file_systems_sync_is_the_floor(tmp_path):
+    done = thalo("bench", "fsync", "--store-path", tmp_path, "--json", "--duration", "0.2")
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["latency_us"]["count"] > 0
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_rejections_are_answers_and_store_nothing(server):
+    result = bench(server, "write", "--command", "Decrement", "--payload", '{"amount":1000000000}', "--callers", "8")
+    assert result["total"]["rejected"] > 0
+    assert result["total"]["accepted"] == stored(result) == 0
+
+
+def test_the_report_tells_machine_command_and_durability(server, tmp_path):
+    plot = tmp_path / "run.svg"
+    flags = ["--store-path", server.folder, "--plot", plot, "--callers", "4"]
+    done = thalo("bench", "write", "--url", f"http://{server.target}", *SHORT, *flags)
+    assert done.returncode == 0, done.stderr
+    for text in ("cores", "Linux", "synced", f"--plot {plot}", "p99.9", "acknowledged", "Checked: every answer is right."):
+        assert text in done.stdout
+    picture = plot.read_text()
+    assert picture.startswith("<svg") and picture.count("<polyline") >= 5
+
+
+def test_another_writer_spoils_the_count_and_is_told(server):
+    """The check is real: events that the load did not store are noticed."""
+    import threading
+
+    stop = threading.Event()
+
+    def write():
+        while not stop.is_set():
+            server.execute("counter", "other", "Increment", '{"amount":1}')
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    try:
+        done = thalo("bench", "write", "--url", f"http://{server.target}", *SHORT, "--callers", "4")
+    finally:
+        stop.set()
+        writer.join()
+    assert done.returncode == 1
+    assert "does somebody else write to it?" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("flags", "message"),
+    [
+        (["sideways"], "sideways"),
+        (["write", "--callers", "0"], "--callers must be 1 to 1000000"),
+        (["write", "--callers", "-5"], "negative"),
+        (["write", "--callers", "2", "--connections", "3"], "more than --callers 2"),
+        (["write", "--duration", "0"], "--duration must be 0.1 to 86400 seconds"),
+        (["write", "--rate", "fast"], "--rate"),
+        (["write", "--payload", "[1]"], "--payload is not a JSON object"),
+        (["write", "--payload-size", "3"], "too small for --payload"),
+        (["write", "--distribution", "gaussian"], "gaussian"),
+        (["write", "--in-process"], "--in-process needs --store-path and --modules-path"),
+        (["fsync"], "--store-path"),
+        (["write", "--url", "ftp:/x"], "is not of the form http://host:port"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_wrong_flags_are_named(flags, message):
+    done = thalo("bench", *flags)
+    assert done.returncode in (1, 2)
+    assert message in done.stderr
+
+
+def test_wrong_targets_are_told_before_any_load(server, tmp_path):
+    done = thalo("bench", "write", "--url", "http://127.0.0.1:1", *SHORT)
+    assert done.returncode == 1 and "is a server running there?" in done.stderr
+    done = thalo("bench", "write", "--url", f"http://{server.target}", "--aggregate", "nosuch", *SHORT)
+    assert done.returncode == 1 and "nosuch" in done.stderr
+    done = thalo("bench", "write", "--in-process", "--store-path", tmp_path / "s", "--modules-path", tmp_path / "m")
+    assert done.returncode == 1 and 'serves the aggregate "counter"' in done.stderr
