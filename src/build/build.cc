@@ -4,9 +4,7 @@
 #include <system_error>
 
 #include "build/componentize.h"
-#include "build/process.h"
-#include "build/sdk_files.h"
-#include "build/sources.h"
+#include "build/language.h"
 #include "env/files.h"
 #include "model/stream_name.h"
 
@@ -15,9 +13,6 @@ namespace {
 
 namespace fs = std::filesystem;
 using base::Code;
-
-// The name under which THALO_EXPORT exports the making of an entity; every aggregate's core module spells it.
-constexpr std::string_view export_mark = "thalo:aggregate/aggregate@1.0.0#[constructor]entity";
 
 // A folder that is removed with everything in it.
 class TemporaryFolder {
@@ -35,37 +30,8 @@ class TemporaryFolder {
   fs::path path_;
 };
 
-std::vector<std::string> compile_command(const Compiler& compiler, const Sources& sources, const fs::path& sdk,
-                                         const BuildOptions& options, const fs::path& output) {
-  std::vector<std::string> command = compiler.command;
-  command.insert(command.end(), {"-Wall", "-Wextra", "-isystem", sdk.string(), "-I", sources.folder.string(), "-I",
-                                 (sources.folder / "include").string()});
-  command.insert(command.end(), options.flags.begin(), options.flags.end());
-  for (const auto& file : sources.files) command.push_back(file.string());
-  command.insert(command.end(), {"-o", output.string()});
-  return command;
-}
-
-std::string listed(const std::vector<fs::path>& files) {
-  std::string text;
-  for (const auto& file : files) text += (text.empty() ? "" : ", ") + file.filename().string();
-  return text;
-}
-
-base::Result<std::string> compile(const Compiler& compiler, const Sources& sources, const fs::path& sdk,
-                                  const BuildOptions& options) {
-  const auto made = env::make_temporary_folder("thalo-build");
-  if (!made) return std::unexpected(made.error());
-  const TemporaryFolder folder(*made);
-  const auto output = folder.path() / "module.wasm";
-  const auto result = run_process(compile_command(compiler, sources, sdk, options, output), options.diagnostics_fd);
-  if (!result) return std::unexpected(result.error());
-  if (result->exit_code != 0) {
-    return base::fail(Code::invalid_argument,
-                      "compiling " + listed(sources.files) + " failed; " + compiler.name + " says why above");
-  }
-  return env::read_file(output);
-}
+// The seventh byte of a binary is its layer: 1 for a component, 0 for a core module.
+bool is_component(std::string_view wasm) { return wasm.size() >= 8 && wasm[6] == 1; }
 
 }  // namespace
 
@@ -82,32 +48,27 @@ fs::path default_cache_folder() {
 }
 
 base::Result<BuildOutput> build_aggregate(const BuildOptions& options) {
-  const auto sources = find_sources(options.source);
-  if (!sources) return std::unexpected(sources.error());
-  const std::string name = options.name.empty() ? sources->name : options.name;
+  const auto language = language_of(options.source, options.language);
+  if (!language) return std::unexpected(language.error());
+  const std::string name = options.name.empty() ? (*language)->module_name(options.source) : options.name;
   if (const auto category = model::category_of_module(name); !category) return std::unexpected(category.error());
 
+  const auto made = env::make_temporary_folder("thalo-build");
+  if (!made) return std::unexpected(made.error());
+  const TemporaryFolder folder(*made);
   const auto cache = options.cache_folder.empty() ? default_cache_folder() : options.cache_folder;
-  const auto sdk = sdk_include_folder(cache);
-  if (!sdk) return std::unexpected(sdk.error());
-  const auto compiler = find_compiler(options.search, cache, options.diagnostics_fd);
-  if (!compiler) return std::unexpected(compiler.error());
-
-  const auto module = compile(*compiler, *sources, *sdk, options);
-  if (!module) return std::unexpected(module.error());
-  if (module->find(export_mark) == std::string::npos) {
-    return base::fail(Code::failed_precondition,
-                      "nothing in " + listed(sources->files) +
-                          " is exported: put the line THALO_EXPORT(YourAggregate) behind the struct");
-  }
-  const auto component = componentize(*module);
+  auto compiled = (*language)->compile(
+      {options.source, name, options.flags, options.search, cache, folder.path(), options.diagnostics_fd});
+  if (!compiled) return std::unexpected(compiled.error());
+  const auto component = is_component(compiled->wasm) ? base::Result<std::string>(std::move(compiled->wasm))
+                                                      : componentize(compiled->wasm);
   if (!component) return std::unexpected(component.error());
   if (const auto checked = check_aggregate(*component); !checked) return std::unexpected(checked.error());
 
-  if (auto made = env::make_folder(options.output_folder); !made) return std::unexpected(made.error());
+  if (auto exists = env::make_folder(options.output_folder); !exists) return std::unexpected(exists.error());
   const auto file = options.output_folder / (name + ".wasm");
   if (auto written = env::write_file_atomically(file, *component); !written) return std::unexpected(written.error());
-  return BuildOutput{file, component->size(), compiler->name};
+  return BuildOutput{file, component->size(), std::string((*language)->title()), compiled->tool};
 }
 
 }  // namespace thalo::build

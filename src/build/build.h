@@ -1,5 +1,5 @@
-// What `thalo build` does: an aggregate's C++ sources in, a WebAssembly component out. Any thread; several builds may
-// run at once.
+// What `thalo build` does: an aggregate's sources in, a WebAssembly component out. Any thread; several builds may run
+// at once.
 #pragma once
 
 #include <cstddef>
@@ -13,29 +13,32 @@
 namespace thalo::build {
 
 struct BuildOptions {
-  // A folder with C++ sources (in it or in its src/), or one source file.
+  // A folder with sources, or one source file.
   std::filesystem::path source;
+  // As in language.h; empty: found out from the files.
+  std::string language;
   // The folder for NAME.wasm; made when missing.
   std::filesystem::path output_folder;
-  // The module's name; empty: the name of the folder or file.
+  // The module's name; empty: what the language calls it, usually the name of the folder or file.
   std::string name;
-  // Put behind the other flags of the compiler, e.g. "-DLIMIT=5".
+  // Put behind the other flags of the language's tool, e.g. "-DLIMIT=5".
   std::vector<std::string> flags;
   CompilerSearch search = CompilerSearch::from_environment();
-  // Where the SDK's headers are unpacked for the compiler; empty: default_cache_folder().
+  // What is kept between builds; empty: default_cache_folder().
   std::filesystem::path cache_folder;
-  // The compiler's messages go here as they are, and so does a note when something takes long.
+  // The tool's messages go here as they come, and so does a note when something takes long.
   int diagnostics_fd = 2;
 };
 
 struct BuildOutput {
   std::filesystem::path file;  // OUT/NAME.wasm
   std::size_t size_bytes = 0;
-  std::string compiler;  // for people, e.g. "clang++-19"
+  std::string language;  // for people, e.g. "C++"
+  std::string tool;      // for people, e.g. "clang++-19"
 };
 
-// NOT_FOUND: no sources or no compiler, with what to install. INVALID_ARGUMENT: the sources do not compile (the
-// compiler has said why). FAILED_PRECONDITION: they compile but are no aggregate. OUT/NAME.wasm is replaced in one step
+// NOT_FOUND: no sources or no tool, with what to install. INVALID_ARGUMENT: the sources do not compile (the
+// tool has said why). FAILED_PRECONDITION: they compile but are no aggregate. OUT/NAME.wasm is replaced in one step
 // and only by a component that was checked.
 base::Result<BuildOutput> build_aggregate(const BuildOptions& options);
 

@@ -22,27 +22,21 @@ constexpr std::size_t folders_max = 1000;
 constexpr int settle_time_ms = 100;
 constexpr int settle_rounds_max = 20;
 constexpr std::uint32_t changes = IN_CLOSE_WRITE | IN_CREATE | IN_DELETE | IN_MOVED_FROM | IN_MOVED_TO;
-constexpr std::array<std::string_view, 10> extensions{".cc",  ".cpp", ".cxx", ".h",   ".hh",
-                                                      ".hpp", ".hxx", ".inc", ".ipp", ".tpp"};
 
-bool is_source(const fs::path& path) {
-  const auto name = path.filename().string();
-  return !name.starts_with('.') && !path.stem().string().ends_with("_test") &&
-         std::ranges::find(extensions, path.extension().string()) != extensions.end();
+bool is_source(const fs::path& path, const Language& language) {
+  return !path.filename().string().starts_with('.') && language.watches(path);
 }
 
-bool has_sources(const fs::path& folder) {
+bool has_sources(const fs::path& folder, const Language& language) {
   std::error_code error;
   for (fs::directory_iterator entry(folder, error), end; !error && entry != end; entry.increment(error)) {
-    if (is_source(entry->path())) return true;
+    if (is_source(entry->path(), language)) return true;
   }
   return false;
 }
 
-// A hidden folder, or one that CMake builds in.
-bool skipped(const fs::path& folder) {
-  std::error_code error;
-  return folder.filename().string().starts_with('.') || fs::exists(folder / "CMakeCache.txt", error);
+bool skipped(const fs::path& folder, const Language& language) {
+  return folder.filename().string().starts_with('.') || language.is_output_folder(folder);
 }
 
 std::unexpected<base::Error> failed(Code code, const fs::path& folder, int error) {
@@ -51,19 +45,23 @@ std::unexpected<base::Error> failed(Code code, const fs::path& folder, int error
 
 }  // namespace
 
-SourceWatch::SourceWatch(int fd, fs::path folder) : fd_(fd), folder_(std::move(folder)) {}
+SourceWatch::SourceWatch(int fd, fs::path folder, const Language& language)
+    : fd_(fd), folder_(std::move(folder)), language_(&language) {}
 SourceWatch::SourceWatch(SourceWatch&& other) noexcept
-    : fd_(std::exchange(other.fd_, -1)), folder_(std::move(other.folder_)), watched_(std::move(other.watched_)) {}
+    : fd_(std::exchange(other.fd_, -1)),
+      folder_(std::move(other.folder_)),
+      language_(other.language_),
+      watched_(std::move(other.watched_)) {}
 SourceWatch::~SourceWatch() {
   if (fd_ >= 0) ::close(fd_);
 }
 
-base::Result<SourceWatch> SourceWatch::start(fs::path folder) {
+base::Result<SourceWatch> SourceWatch::start(fs::path folder, const Language& language) {
   std::error_code error;
   if (fs::is_regular_file(folder, error)) folder = folder.has_parent_path() ? folder.parent_path() : fs::path(".");
   const int fd = ::inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
   if (fd < 0) return failed(Code::resource_exhausted, folder, errno);
-  SourceWatch watch(fd, std::move(folder));
+  SourceWatch watch(fd, std::move(folder), language);
   if (auto watched = watch.watch_new_folders(); !watched) return std::unexpected(watched.error());
   return watch;
 }
@@ -72,12 +70,12 @@ base::Result<SourceWatch> SourceWatch::start(fs::path folder) {
 base::Result<bool> SourceWatch::watch_new_folders() {
   const int top = ::inotify_add_watch(fd_, folder_.c_str(), changes);
   if (top < 0) return failed(errno == ENOENT ? Code::not_found : Code::resource_exhausted, folder_, errno);
-  bool sources = watched_.insert(top).second && has_sources(folder_);
+  bool sources = watched_.insert(top).second && has_sources(folder_, *language_);
   std::error_code error;
   for (fs::recursive_directory_iterator entry(folder_, error), end; !error && entry != end; entry.increment(error)) {
     std::error_code ignored;
     if (!entry->is_directory(ignored)) continue;
-    if (skipped(entry->path())) {
+    if (skipped(entry->path(), *language_)) {
       entry.disable_recursion_pending();
       continue;
     }
@@ -87,7 +85,7 @@ base::Result<bool> SourceWatch::watch_new_folders() {
     }
     // A folder that has gone meanwhile, or may not be read, is not watched.
     const int watch = ::inotify_add_watch(fd_, entry->path().c_str(), changes);
-    if (watch >= 0 && watched_.insert(watch).second && has_sources(entry->path())) sources = true;
+    if (watch >= 0 && watched_.insert(watch).second && has_sources(entry->path(), *language_)) sources = true;
   }
   return sources;
 }
@@ -106,7 +104,7 @@ SourceWatch::Changes SourceWatch::read_changes() {
       if (is_folder || (event->mask & IN_IGNORED) != 0) seen.folders = true;
       // With too much happening at once the kernel no longer says what.
       if ((event->mask & IN_Q_OVERFLOW) != 0) seen.sources = seen.folders = true;
-      if (event->len > 0 && !is_folder && is_source(event->name)) seen.sources = true;
+      if (event->len > 0 && !is_folder && is_source(event->name, *language_)) seen.sources = true;
       if (is_folder && (event->mask & IN_MOVED_FROM) != 0) seen.sources = true;
       at += sizeof(inotify_event) + event->len;
     }

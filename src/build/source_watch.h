@@ -5,15 +5,16 @@
 #include <set>
 
 #include "base/result.h"
+#include "build/language.h"
 
 namespace thalo::build {
 
-// Watches C++ sources and headers in a folder and the folders in it, not tests and not what is hidden or built. A
+// Watches the sources of a language in a folder and the folders in it, not tests and not what is hidden or built. A
 // change made between two waits is not lost.
 class SourceWatch {
  public:
   // `folder` may be a source file: then the folder it is in is watched.
-  static base::Result<SourceWatch> start(std::filesystem::path folder);
+  static base::Result<SourceWatch> start(std::filesystem::path folder, const Language& language);
   SourceWatch(SourceWatch&& other) noexcept;
   SourceWatch(const SourceWatch&) = delete;
   SourceWatch& operator=(const SourceWatch&) = delete;
@@ -24,7 +25,7 @@ class SourceWatch {
   base::Result<bool> wait(int interrupt_fd);
 
  private:
-  SourceWatch(int fd, std::filesystem::path folder);
+  SourceWatch(int fd, std::filesystem::path folder, const Language& language);
   // Watches what is not watched yet; whether there were sources in any of it.
   base::Result<bool> watch_new_folders();
   struct Changes {
@@ -36,6 +37,7 @@ class SourceWatch {
 
   int fd_;
   std::filesystem::path folder_;
+  const Language* language_;
   std::set<int> watched_;  // inotify's numbers of the folders
 };
 

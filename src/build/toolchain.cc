@@ -56,18 +56,6 @@ Candidate zig(std::string name, std::vector<std::string> command, const fs::path
   return {{std::move(name), joined(joined(std::move(command), common_flags), flags)}, program, true};
 }
 
-std::optional<fs::path> find_program(const std::string& name, const std::string& path) {
-  if (name.find('/') != std::string::npos) {
-    return ::access(name.c_str(), X_OK) == 0 ? std::optional<fs::path>(name) : std::nullopt;
-  }
-  std::istringstream folders(path);
-  for (std::string folder; std::getline(folders, folder, ':');) {
-    fs::path program = fs::path(folder) / name;
-    if (!folder.empty() && ::access(program.c_str(), X_OK) == 0) return program;
-  }
-  return std::nullopt;
-}
-
 std::vector<std::string> words_of(const std::string& text) {
   std::istringstream stream(text);
   std::vector<std::string> words;
@@ -157,10 +145,9 @@ base::Result<> probe(const Candidate& candidate, const fs::path& cache_folder, i
   if (fs::exists(memory, error)) return {};
   if (::access(candidate.program.c_str(), X_OK) != 0)
     return base::fail(Code::not_found, "there is no " + candidate.program.string());
-  if (candidate.slow_first_time &&
-      run_process_quietly(joined({candidate.compiler.command.begin(), candidate.compiler.command.end()}, {"--version"}))
-              .value_or(ProcessResult{1, ""})
-              .exit_code == 0) {
+  if (candidate.slow_first_time && run_process_quietly({joined(candidate.compiler.command, {"--version"})})
+                                           .value_or(ProcessResult{1, ""})
+                                           .exit_code == 0) {
     notify(notify_fd, "trying " + candidate.compiler.name +
                           "; at its first use it builds its C++ library, which takes about a minute");
   }
@@ -168,8 +155,8 @@ base::Result<> probe(const Candidate& candidate, const fs::path& cache_folder, i
   if (!folder) return std::unexpected(folder.error());
   const auto source = *folder / "probe.cc";
   auto written = env::write_file_atomically(source, probe_source);
-  auto result = written ? run_process_quietly(joined(candidate.compiler.command,
-                                                     {source.string(), "-o", (*folder / "probe.wasm").string()}))
+  auto result = written ? run_process_quietly({joined(candidate.compiler.command,
+                                                      {source.string(), "-o", (*folder / "probe.wasm").string()})})
                         : base::Result<ProcessResult>(std::unexpected(written.error()));
   fs::remove_all(*folder, error);
   if (!result) return std::unexpected(result.error());

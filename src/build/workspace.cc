@@ -7,7 +7,7 @@
 #include <system_error>
 #include <vector>
 
-#include "build/sources.h"
+#include "build/language.h"
 
 namespace thalo::build {
 namespace {
@@ -22,6 +22,11 @@ bool is_path(const std::string& source) {
   return source.find('/') != std::string::npos || source == "." || source == "..";
 }
 
+bool is_aggregate(const fs::path& folder) {
+  return std::ranges::any_of(languages(),
+                             [&](const Language* language) { return language->match(folder) != Match::none; });
+}
+
 // Every name that would be found. Bounded: the folder a user stands in may hold anything.
 std::set<std::string> names_in(const fs::path& workspace) {
   constexpr std::size_t entries_max = 10'000;
@@ -33,14 +38,14 @@ std::set<std::string> names_in(const fs::path& workspace) {
          entry.increment(error), ++entries) {
       std::error_code ignored;
       const auto name = entry->path().filename().string();
-      if (!name.starts_with('.') && entry->is_directory(ignored) && find_sources(entry->path())) names.insert(name);
+      if (!name.starts_with('.') && entry->is_directory(ignored) && is_aggregate(entry->path())) names.insert(name);
     }
   }
   return names;
 }
 
 std::string not_found_message(const fs::path& workspace, const std::string& source) {
-  std::string text = "there is no folder '" + source + "' with C++ sources here, in examples/ or in aggregates/";
+  std::string text = "there is no folder '" + source + "' with an aggregate here, in examples/ or in aggregates/";
   const auto names = names_in(workspace);
   if (names.empty()) return text + "; give the path of the aggregate's folder, or make one: thalo new " + source;
   text += "; there are:";
@@ -60,7 +65,11 @@ base::Result<fs::path> find_in_workspace(const fs::path& workspace, const std::s
   std::vector<fs::path> found;
   for (const auto place : places) {
     const auto folder = fs::path(place) / source;
-    if (fs::is_directory(workspace / folder, error) && find_sources(workspace / folder)) found.push_back(folder);
+    if (fs::is_directory(workspace / folder, error) && is_aggregate(workspace / folder)) found.push_back(folder);
+  }
+  for (const auto* language : languages()) {
+    const auto member = found.empty() ? language->member(workspace, source) : std::nullopt;
+    if (member) found.push_back(*member);
   }
   if (found.size() == 1) return found.front();
   if (found.empty()) return base::fail(Code::not_found, not_found_message(workspace, source));

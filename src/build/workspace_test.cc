@@ -9,6 +9,7 @@
 #include <fstream>
 #include <thread>
 
+#include "build/language.h"
 #include "build/scaffold.h"
 #include "build/source_watch.h"
 #include "env/files.h"
@@ -140,7 +141,7 @@ TEST_F(WorkspaceTest, IllegalNamesAndUnknownLanguagesAreNamed) {
 
 TEST_F(WorkspaceTest, AChangedSourceOrHeaderIsNoticed) {
   write("shop/shop.cc");
-  auto watch = SourceWatch::start(folder_ / "shop");
+  auto watch = SourceWatch::start(folder_ / "shop", cpp_language());
   ASSERT_TRUE(watch) << watch.error().message;
   for (const char* file : {"shop/shop.cc", "shop/new.h", "shop/include/deep/er.hpp"}) {
     write(file, "changed");
@@ -158,7 +159,7 @@ TEST_F(WorkspaceTest, AChangedSourceOrHeaderIsNoticed) {
 TEST_F(WorkspaceTest, WhatIsNoSourceIsNotNoticed) {
   write("shop/shop.cc");
   write("shop/build/CMakeCache.txt");
-  auto watch = SourceWatch::start(folder_ / "shop");
+  auto watch = SourceWatch::start(folder_ / "shop", cpp_language());
   ASSERT_TRUE(watch);
   for (const char* file : {"shop/notes.txt", "shop/.shop.cc.swp", "shop/.git/x.cc", "shop/shop_test.cc",
                            "shop/modules/shop.wasm", "shop/build/x.cc"})
@@ -173,14 +174,14 @@ TEST_F(WorkspaceTest, WhatIsNoSourceIsNotNoticed) {
 
 TEST_F(WorkspaceTest, AFileWatchesItsFolderAndAFolderThatGoesIsTold) {
   write("shop/shop.cc");
-  auto watch = SourceWatch::start(folder_ / "shop" / "shop.cc");
+  auto watch = SourceWatch::start(folder_ / "shop" / "shop.cc", cpp_language());
   ASSERT_TRUE(watch);
   write("shop/shop.cc", "changed");
   EXPECT_TRUE(watch->wait(interrupt_[0]).value());
   fs::remove_all(folder_ / "shop");
   const auto gone = watch->wait(interrupt_[0]);
   EXPECT_TRUE(!gone || !watch->wait(interrupt_[0]));
-  EXPECT_EQ(SourceWatch::start(folder_ / "shop").error().code, Code::not_found);
+  EXPECT_EQ(SourceWatch::start(folder_ / "shop", cpp_language()).error().code, Code::not_found);
 }
 
 }  // namespace

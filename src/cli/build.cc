@@ -6,8 +6,8 @@
 #include <iostream>
 #include <memory>
 
+#include "build/language.h"
 #include "build/source_watch.h"
-#include "build/sources.h"
 #include "build/workspace.h"
 #include "cli/interrupt.h"
 #include "cli/subcommands.h"
@@ -20,6 +20,7 @@ struct BuildFlags {
   std::string source = ".";
   std::string output = "modules";
   std::string name;
+  std::string language;
   std::string compiler;
   std::vector<std::string> flags;
   bool watch = false;
@@ -31,6 +32,7 @@ int build_once(const BuildFlags& flags, const std::filesystem::path& source) {
   options.source = source;
   options.output_folder = flags.output;
   options.name = flags.name;
+  options.language = flags.language;
   options.flags = flags.flags;
   if (!flags.compiler.empty()) options.search.compiler = flags.compiler;
   auto output = build::build_aggregate(options);
@@ -38,16 +40,17 @@ int build_once(const BuildFlags& flags, const std::filesystem::path& source) {
   const auto seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   char took[32];
   std::snprintf(took, sizeof took, "%.1f s", seconds);
-  std::cout << "Built " << output->file.string() << " (" << output->size_bytes << " bytes, " << output->compiler << ", "
+  std::cout << "Built " << output->file.string() << " (" << output->size_bytes << " bytes, " << output->tool << ", "
             << took << ")" << std::endl;
   return exit_ok;
 }
 
 // Builds at every change until Ctrl-C. Sources that do not compile are told and waited for.
 int build_and_watch(const BuildFlags& flags, const std::filesystem::path& source) {
-  if (const auto sources = build::find_sources(source); !sources) return report(sources.error());
+  const auto language = build::language_of(source, flags.language);
+  if (!language) return report(language.error());
   catch_interrupts();
-  auto watch = build::SourceWatch::start(source);
+  auto watch = build::SourceWatch::start(source, **language);
   if (!watch) return report(watch.error());
   while (true) {
     build_once(flags, source);
@@ -69,17 +72,18 @@ int build(const BuildFlags& flags) {
 
 void add_build(CLI::App& app, Session& session) {
   auto flags = std::make_shared<BuildFlags>();
-  CLI::App* command = app.add_subcommand("build", "Compile a C++ aggregate into a module");
+  CLI::App* command = app.add_subcommand("build", "Compile an aggregate into a module");
   command->footer(
       "Example: thalo build counter -o ./modules\nThe compiler is the first found of: --compiler, THALO_WASM_CXX, "
       "wasi-sdk (WASI_SDK_PATH), clang++ with Debian's wasm32 packages, ziglang of Python.");
   command
       ->add_option("source", flags->source,
-                   "A folder with the aggregate's C++ sources, one source file, or the name of a folder here, in "
+                   "A folder with the aggregate's sources, one source file, or the name of a folder here, in "
                    "examples/ or in aggregates/")
       ->capture_default_str();
   command->add_option("-o,--output", flags->output, "Folder for the module")->capture_default_str();
   command->add_option("--name", flags->name, "The module's name [default: the folder's]");
+  command->add_option("--lang", flags->language, "The language [default: found out from the files]");
   command->add_option("--compiler", flags->compiler, "The C++ compiler for wasm32-wasi");
   command->add_option("--flag", flags->flags,
                       "A further flag for the compiler, e.g. --flag=-DLIMIT=5; may be repeated");

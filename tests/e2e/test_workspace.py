@@ -131,7 +131,7 @@ def test_watch_builds_at_every_change_and_outlives_errors(tmp_path):
 
 def test_watch_of_nothing_ends(tmp_path):
     nothing = thalo("build", "--watch", cwd=tmp_path)
-    assert nothing.returncode == 1 and "no C++ source" in nothing.stderr
+    assert nothing.returncode == 1 and "no aggregate in" in nothing.stderr
 
 
 # completion
