@@ -13,8 +13,8 @@ namespace thalo::feed {
 
 // Some events of one batch, by index, ascending.
 struct Selection {
-  SharedBatch batch;
-  std::vector<std::uint32_t> indexes;
+  SharedBatch batch = {};
+  std::vector<std::uint32_t> indexes = {};
 };
 
 // A numbered handful of events for one member of a projection. A value; copies share the events. Any thread.

@@ -1,11 +1,14 @@
 #include "feed/event_batch.h"
 
+#include "store/stream_hash.h"
+
 namespace thalo::feed {
 
 void EventBatch::add(const model::EventView& event) {
   entries_.push_back({.global_position = event.global_position,
                       .position = event.position,
                       .time_ms = event.time_ms,
+                      .stream_hash = store::stream_hash(event.stream),
                       .begin = texts_.size(),
                       .stream_size = static_cast<std::uint32_t>(event.stream.size()),
                       .type_size = static_cast<std::uint32_t>(event.type.size()),
@@ -31,6 +34,11 @@ model::EventView EventBatch::event(std::size_t index) const {
   event.data = take(entry.data_size);
   event.metadata = take(entry.metadata_size);
   return event;
+}
+
+std::size_t EventBatch::event_size_bytes(std::size_t index) const {
+  const Entry& entry = entries_[index];
+  return std::size_t{entry.stream_size} + entry.type_size + entry.data_size + entry.metadata_size + sizeof(Entry);
 }
 
 std::string_view EventBatch::Encoded::of(std::size_t first, std::size_t last) const {

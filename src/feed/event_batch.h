@@ -29,6 +29,13 @@ class EventBatch {
   std::size_t size_bytes() const { return texts_.size() + entries_.size() * sizeof(Entry); }
   // The texts live as long as the batch. `index` counts the events of the batch.
   model::EventView event(std::size_t index) const;
+  model::GlobalPosition position(std::size_t index) const { return entries_[index].global_position; }
+  std::string_view stream(std::size_t index) const {
+    return std::string_view(texts_).substr(entries_[index].begin, entries_[index].stream_size);
+  }
+  std::uint64_t stream_hash(std::size_t index) const { return entries_[index].stream_hash; }
+  // About what it costs to hold or send: its texts and what goes with them.
+  std::size_t event_size_bytes(std::size_t index) const;
 
   // All events in the form that clients get, one after the other: made by the first who asks, kept for the others.
   // Everybody passes the same `append_encoded`.
@@ -45,6 +52,7 @@ class EventBatch {
     model::GlobalPosition global_position;
     model::Position position;
     std::int64_t time_ms;
+    std::uint64_t stream_hash;
     std::size_t begin;  // of its texts
     std::uint32_t stream_size;
     std::uint32_t type_size;

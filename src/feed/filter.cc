@@ -88,9 +88,7 @@ Filter normalized(Filter filter) {
   };
   if (std::ranges::any_of(filter, is_everything)) return {};
   std::ranges::sort(filter, [](const auto& a, const auto& b) { return parts_of(a) < parts_of(b); });
-  const auto repeated =
-      std::ranges::unique(filter, [](const auto& a, const auto& b) { return parts_of(a) == parts_of(b); });
-  filter.erase(repeated.begin(), repeated.end());
+  filter.erase(std::ranges::unique(filter).begin(), filter.end());
   return filter;
 }
 

@@ -99,12 +99,12 @@ enum class HeldState : std::uint8_t {
 
 // A stream whose events wait behind one that failed.
 struct HeldStream {
-  std::string stream;
+  std::string stream = {};
   HeldState state = HeldState::retrying;
   model::Position position = 0;  // of the first event that waits
   model::GlobalPosition global_position = 0;
   std::uint32_t attempts = 0;
-  std::string error;
+  std::string error = {};
   std::int64_t first_failed_ms = 0;
   std::int64_t last_failed_ms = 0;
   std::int64_t retry_at_ms = 0;  // only when retrying
@@ -112,22 +112,22 @@ struct HeldStream {
 };
 
 struct MemberDescription {
-  std::string member;
+  std::string member = {};
   std::uint64_t unacknowledged = 0;  // events
 };
 
 struct ProjectionDescription {
-  std::string name;
-  Filter filter;
-  FailurePolicy policy;
+  std::string name = {};
+  Filter filter = {};
+  FailurePolicy policy = {};
   model::GlobalPosition cursor = 0;  // everything before is acknowledged, skipped, or waits in `held`
   model::GlobalPosition head = 0;
   std::uint64_t lag_events = 0;  // from the cursor to the head, matching or not
   std::int64_t lag_ms = 0;       // the age of the event at the cursor; 0: none waits
   bool paused = false;
-  std::string stopped;  // why nothing more is sent, e.g. too many parked streams; empty: it runs
-  std::vector<MemberDescription> members;
-  std::vector<HeldStream> held;
+  std::string stopped = {};  // why nothing more is sent, e.g. too many parked streams; empty: it runs
+  std::vector<MemberDescription> members = {};
+  std::vector<HeldStream> held = {};
 };
 
 // Called once, on the feed's thread; must not block.

@@ -12,6 +12,7 @@
 #include "command/router.h"
 #include "env/clock.h"
 #include "env/executor.h"
+#include "feed/feed.h"
 #include "net/server.h"
 #include "rpc/admin.h"
 #include "rpc/answer_runs.h"
@@ -21,7 +22,9 @@
 #include "rpc/events.h"
 #include "rpc/health.h"
 #include "rpc/modules.h"
+#include "rpc/projections.h"
 #include "rpc/reflection.h"
+#include "rpc/subscriptions.h"
 #include "store/rocksdb_store.h"
 #include "wasm/wasmtime_engine.h"
 
@@ -39,7 +42,10 @@ const std::vector<std::string>& served_services() {
       "thalo.v1.Entities",
       "thalo.v1.Events",
       "thalo.v1.Modules",
+      "thalo.v1.Projections",
+      "thalo.v1.Subscriptions",
       "thalo.CommandCenter",
+      "thalo.Projection",
       "grpc.health.v1.Health",
       "grpc.reflection.v1.ServerReflection",
       "grpc.reflection.v1alpha.ServerReflection",
@@ -104,6 +110,13 @@ class WiredRuntime final : public Runtime {
     return {};
   }
 
+  base::Result<> start_feed() {
+    auto started = feed::Feed::start(*store_, clock_);
+    if (!started) return std::unexpected(started.error());
+    feed_ = *std::move(started);
+    return {};
+  }
+
   base::Result<> listen() {
     net::Router methods;
     rpc::add_commands(methods, router_, *store_);
@@ -111,6 +124,9 @@ class WiredRuntime final : public Runtime {
     rpc::add_events(methods, *store_, router_, readers_);
     rpc::add_admin(methods, {*store_, options_.backup_path, backups_, readers_});
     rpc::add_modules(methods, modules_, publisher_);
+    rpc::add_projections(methods, *feed_, *store_, readers_);
+    rpc::add_projection_0_8(methods, *feed_);
+    rpc::add_subscriptions(methods, *feed_, *store_);
     rpc::add_command_center(methods, router_, modules_, publisher_);
     health_.add_to(methods);
     rpc::add_reflection(methods, served_services());
@@ -152,6 +168,7 @@ class WiredRuntime final : public Runtime {
     backups_.stop();
     readers_.stop();
     router_.stop();
+    if (feed_ != nullptr) feed_->stop();
     store_->close();
     listener_.reset();
     return drained_;
@@ -170,6 +187,7 @@ class WiredRuntime final : public Runtime {
   env::Executor publisher_;
   env::Executor backups_;
   rpc::Health health_;
+  std::unique_ptr<feed::Feed> feed_;
   std::unique_ptr<net::Server> listener_;
   bool known_poisoned_ = false;
   bool stopped_ = false;
@@ -187,6 +205,7 @@ base::Result<std::unique_ptr<Runtime>> Runtime::start(const Options& options) {
   if (!engine) return std::unexpected(engine.error());
   auto runtime = std::make_unique<WiredRuntime>(options, *std::move(store), *std::move(engine));
   if (auto loaded = runtime->load_modules(); !loaded) return std::unexpected(loaded.error());
+  if (auto feeding = runtime->start_feed(); !feeding) return std::unexpected(feeding.error());
   if (auto listening = runtime->listen(); !listening) return std::unexpected(listening.error());
   return runtime;
 }

@@ -13,6 +13,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "base/function_ref.h"
@@ -76,6 +77,7 @@ struct Filter {
   std::vector<std::string> categories = {};
   std::vector<std::string> streams = {};
   std::vector<std::string> types = {};
+  friend bool operator==(const Filter&, const Filter&) = default;
 };
 
 struct AllQuery {
@@ -158,6 +160,8 @@ class Store {
 
   // Durable when the call returns.
   virtual base::Result<> save_cursor(std::string_view name, const Cursor& cursor) = 0;
+  // The same for several, all or none, in one write.
+  virtual base::Result<> save_cursors(std::span<const std::pair<std::string, Cursor>> cursors) = 0;
   virtual base::Result<std::optional<Cursor>> load_cursor(std::string_view name) = 0;
   virtual base::Result<> delete_cursor(std::string_view name) = 0;
   virtual base::Result<std::vector<std::pair<std::string, Cursor>>> list_cursors() = 0;

@@ -45,6 +45,7 @@ from grpc.health.v1 import health_pb2, health_pb2_grpc  # noqa: E402
 from thalo.v1 import admin_pb2, admin_pb2_grpc  # noqa: E402
 from thalo.v1 import commands_pb2, commands_pb2_grpc, entities_pb2, entities_pb2_grpc  # noqa: E402
 from thalo.v1 import events_pb2, events_pb2_grpc, modules_pb2, modules_pb2_grpc  # noqa: E402
+from thalo.v1 import projections_pb2, projections_pb2_grpc, subscriptions_pb2, subscriptions_pb2_grpc  # noqa: E402
 
 
 class Runtime:
@@ -115,6 +116,19 @@ class Runtime:
     def events(self, stream, **fields):
         request = events_pb2.ReadStreamRequest(stream=stream, **fields)
         return [e for batch in events_pb2_grpc.EventsStub(self.channel).ReadStream(request, timeout=60) for e in batch.events]
+
+    def append(self, stream, *types, data="{}"):
+        events = [events_pb2.NewEvent(type=type, data=data) for type in types]
+        request = events_pb2.AppendRequest(stream=stream, events=events)
+        return events_pb2_grpc.EventsStub(self.channel).Append(request, timeout=30)
+
+    def all_events(self):
+        stub = events_pb2_grpc.EventsStub(self.channel)
+        return [e for batch in stub.ReadAll(events_pb2.ReadAllRequest(), timeout=60) for e in batch.events]
+
+    @property
+    def projections(self):
+        return projections_pb2_grpc.ProjectionsStub(self.channel)
 
     def health(self, service=""):
         stub = health_pb2_grpc.HealthStub(self.channel)

@@ -184,6 +184,12 @@ base::Result<> MemoryStore::save_cursor(std::string_view name, const Cursor& cur
   return write_cursor(name, cursor);
 }
 
+base::Result<> MemoryStore::save_cursors(std::span<const std::pair<std::string, Cursor>> cursors) {
+  for (const auto& [name, cursor] : cursors)
+    if (auto written = write_cursor(name, cursor); !written) return written;
+  return {};
+}
+
 base::Result<> MemoryStore::delete_cursor(std::string_view name) { return write_cursor(name, std::nullopt); }
 
 base::Result<std::optional<Cursor>> MemoryStore::load_cursor(std::string_view name) {

@@ -156,13 +156,23 @@ base::Result<> EmbeddedStore::write_small(rocksdb::WriteBatch& batch, bool sync,
 }
 
 base::Result<> EmbeddedStore::save_cursor(std::string_view name, const Cursor& cursor) {
-  if (name.empty() || name.size() + cursor.data.size() > cursor_bytes_max) {
-    return fail(Code::invalid_argument, "a cursor needs a name, and name and data may have " +
-                                            std::to_string(cursor_bytes_max) + " bytes together");
-  }
+  const std::pair<std::string, Cursor> one(name, cursor);
+  return save_cursors({&one, 1});
+}
+
+base::Result<> EmbeddedStore::save_cursors(std::span<const std::pair<std::string, Cursor>> cursors) {
   rocksdb::WriteBatch batch;
-  batch.Put(database_->cursors(), slice(name), encode_cursor(cursor));
-  return write_small(batch, true, "saving the cursor " + std::string(name));
+  for (const auto& [name, cursor] : cursors) {
+    if (name.empty() || name.size() + cursor.data.size() > cursor_bytes_max) {
+      return fail(Code::invalid_argument, "a cursor needs a name, and name and data may have " +
+                                              std::to_string(cursor_bytes_max) + " bytes together");
+    }
+    batch.Put(database_->cursors(), slice(name), encode_cursor(cursor));
+  }
+  if (batch.Count() == 0) return {};
+  const std::string doing = "saving the cursor " + cursors.front().first +
+                            (cursors.size() > 1 ? " and " + std::to_string(cursors.size() - 1) + " others" : "");
+  return write_small(batch, true, doing);
 }
 
 base::Result<> EmbeddedStore::delete_cursor(std::string_view name) {

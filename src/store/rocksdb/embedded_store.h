@@ -42,6 +42,7 @@ class EmbeddedStore final : public Store, private CommitTarget {
   std::uint64_t on_head_moved(std::function<void(model::GlobalPosition)> callback) override;
   void stop_head_moved(std::uint64_t id) override;
   base::Result<> save_cursor(std::string_view name, const Cursor& cursor) override;
+  base::Result<> save_cursors(std::span<const std::pair<std::string, Cursor>> cursors) override;
   base::Result<std::optional<Cursor>> load_cursor(std::string_view name) override { return reader_->load_cursor(name); }
   base::Result<> delete_cursor(std::string_view name) override;
   base::Result<std::vector<std::pair<std::string, Cursor>>> list_cursors() override { return reader_->list_cursors(); }

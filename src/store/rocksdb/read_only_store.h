@@ -36,6 +36,7 @@ class ReadOnlyStore final : public Store {
   std::uint64_t on_head_moved(std::function<void(model::GlobalPosition)>) override { return 0; }
   void stop_head_moved(std::uint64_t) override {}
   base::Result<> save_cursor(std::string_view, const Cursor&) override { return refused(); }
+  base::Result<> save_cursors(std::span<const std::pair<std::string, Cursor>>) override { return refused(); }
   base::Result<std::optional<Cursor>> load_cursor(std::string_view name) override { return reader_->load_cursor(name); }
   base::Result<> delete_cursor(std::string_view) override { return refused(); }
   base::Result<std::vector<std::pair<std::string, Cursor>>> list_cursors() override { return reader_->list_cursors(); }

@@ -1,0 +1,335 @@
+// The feed over the real in-memory store: what its parts promise together.
+#include "feed/feed.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <condition_variable>
+#include <future>
+#include <mutex>
+
+#include "feed/filter.h"
+#include "feed/projection_record.h"
+#include "store/append_and_wait.h"
+#include "store/memory/memory_store.h"
+
+namespace thalo::feed {
+namespace {
+
+using base::Code;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+
+constexpr std::chrono::seconds patience{60};
+
+template <class Check>
+class Collected {
+ public:
+  template <class Act>
+  void change(Act&& act) {
+    {
+      const std::lock_guard lock(mutex_);
+      act(value_);
+    }
+    changed_.notify_all();
+  }
+  // Waits until done(value) and returns a copy.
+  template <class Done>
+  Check wait(Done&& done) {
+    std::unique_lock lock(mutex_);
+    EXPECT_TRUE(changed_.wait_for(lock, patience, [&] { return done(value_); }));
+    return value_;
+  }
+
+ private:
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  Check value_;
+};
+
+struct Seen {
+  std::vector<model::GlobalPosition> positions;
+  std::vector<Delivery> deliveries;
+  std::optional<model::GlobalPosition> joined;
+  std::optional<base::Error> stopped;
+};
+
+class TestConsumer final : public Consumer {
+ public:
+  void on_joined(model::GlobalPosition cursor) override {
+    seen.change([&](Seen& value) { value.joined = cursor; });
+  }
+  void on_events(const Delivery& delivery) override {
+    seen.change([&](Seen& value) {
+      value.deliveries.push_back(delivery);
+      delivery.for_each([&](const model::EventView& event) { value.positions.push_back(event.global_position); });
+    });
+  }
+  void on_stopped(const base::Error& reason) override {
+    seen.change([&](Seen& value) { value.stopped = reason; });
+  }
+  Seen wait_for_events(std::size_t count) {
+    return seen.wait([&](const Seen& value) { return value.positions.size() >= count || value.stopped; });
+  }
+  base::Error wait_for_stop() {
+    return seen.wait([](const Seen& value) { return value.stopped.has_value(); }).stopped.value();
+  }
+  Collected<Seen> seen;
+};
+
+struct Followed {
+  std::vector<model::GlobalPosition> positions;
+  std::uint64_t skipped = 0;
+  model::GlobalPosition next = 0;
+  int caught_up = 0;
+  std::optional<base::Error> stopped;
+};
+
+class TestSubscriber final : public Subscriber {
+ public:
+  bool is_ready() override { return ready; }
+  void on_progress(const Progress& progress) override {
+    seen.change([&](Followed& value) {
+      for (const std::uint32_t index : progress.selection.indexes)
+        value.positions.push_back(progress.selection.batch->position(index));
+      value.skipped += progress.skipped;
+      value.next = progress.next;
+      value.caught_up += progress.caught_up ? 1 : 0;
+    });
+  }
+  void on_stopped(const base::Error& reason) override {
+    seen.change([&](Followed& value) { value.stopped = reason; });
+  }
+  std::atomic<bool> ready = true;
+  Collected<Followed> seen;
+};
+
+class FeedTest : public ::testing::Test {
+ protected:
+  void SetUp() override { restart(); }
+  void TearDown() override {
+    if (feed_) feed_->stop();
+  }
+
+  void restart() {
+    feed_.reset();
+    auto started = Feed::start(*store_, clock_, options_);
+    ASSERT_TRUE(started) << started.error().message;
+    feed_ = *std::move(started);
+  }
+  void append(const std::string& stream, std::size_t events, const std::string& data = "{}") {
+    store::Append append{.stream = stream};
+    append.events.assign(events, model::NewEvent{"A", data, ""});
+    ASSERT_TRUE(store::append_and_wait(*store_, std::move(append)));
+  }
+  std::unique_ptr<Membership> join(const std::shared_ptr<TestConsumer>& consumer, Window window = {},
+                                   Filter filter = {}) {
+    auto joined = feed_->join({.name = "p", .filter = std::move(filter), .window = window}, consumer);
+    EXPECT_TRUE(joined);
+    return *std::move(joined);
+  }
+  ProjectionDescription describe() {
+    std::promise<base::Result<ProjectionDescription>> promise;
+    feed_->get("p", [&](base::Result<ProjectionDescription> found) { promise.set_value(std::move(found)); });
+    return promise.get_future().get().value_or(ProjectionDescription{});
+  }
+  base::Result<Projections::Passed> wait_for(model::GlobalPosition position) {
+    std::promise<base::Result<Projections::Passed>> promise;
+    feed_->wait_for("p", position, clock_.steady_now() + patience,
+                    [&](base::Result<Projections::Passed> passed) { promise.set_value(std::move(passed)); });
+    return promise.get_future().get();
+  }
+
+  env::SystemClock clock_;
+  FeedOptions options_;
+  std::shared_ptr<store::MemoryDisk> disk_ = std::make_shared<store::MemoryDisk>();
+  std::unique_ptr<store::MemoryStore> store_ = std::make_unique<store::MemoryStore>(disk_);
+  std::unique_ptr<Feed> feed_;
+};
+
+TEST_F(FeedTest, ASubscriberSeesEverythingOnceAcrossCatchingUpAndFollowing) {
+  append("x-1", 10'000);
+  auto subscriber = std::make_shared<TestSubscriber>();
+  auto subscription = feed_->subscribe({}, subscriber);
+  for (int i = 0; i < 200; ++i) append("x-" + std::to_string(i), 5);
+  const Followed seen = subscriber->seen.wait([](const Followed& value) { return value.positions.size() >= 11'000; });
+  ASSERT_EQ(seen.positions.size(), 11'000U);
+  for (std::size_t at = 0; at < seen.positions.size(); ++at) ASSERT_EQ(seen.positions[at], at);
+  EXPECT_GE(seen.caught_up, 1);
+}
+
+TEST_F(FeedTest, ASubscriberThatIsNotReadyIsSentNothingAndHoldsUpNobody) {
+  auto stuck = std::make_shared<TestSubscriber>();
+  stuck->ready = false;
+  auto first = feed_->subscribe({}, stuck);
+  auto other = std::make_shared<TestSubscriber>();
+  auto second = feed_->subscribe({}, other);
+  for (int i = 0; i < 100; ++i) append("x-1", 100, "\"" + std::string(1000, 'x') + "\"");
+  other->seen.wait([](const Followed& value) { return value.positions.size() >= 10'000; });
+  EXPECT_TRUE(stuck->seen.wait([](const Followed&) { return true; }).positions.empty());
+  stuck->ready = true;
+  (*first)->wake();
+  const Followed seen = stuck->seen.wait([](const Followed& value) { return value.positions.size() >= 10'000; });
+  for (std::size_t at = 0; at < seen.positions.size(); ++at) ASSERT_EQ(seen.positions[at], at);
+}
+
+TEST_F(FeedTest, SkippedEventsAreCountedAndTheEndIsToldOnce) {
+  append("x-1", 100);
+  append("y-1", 1);
+  append("x-1", 100);
+  auto subscriber = std::make_shared<TestSubscriber>();
+  auto subscription = feed_->subscribe({.filter = {{.categories = {"y"}}}}, subscriber);
+  const Followed seen = subscriber->seen.wait([](const Followed& value) { return value.caught_up > 0; });
+  EXPECT_THAT(seen.positions, ElementsAre(100));
+  EXPECT_EQ(seen.skipped, 200U);
+  EXPECT_EQ(seen.next, 201U);
+  append("x-1", 7);
+  append("y-1", 1);
+  const Followed more = subscriber->seen.wait([](const Followed& value) { return value.positions.size() == 2; });
+  EXPECT_EQ(more.skipped, 207U);
+  EXPECT_EQ(more.caught_up, 1);
+}
+
+TEST_F(FeedTest, OneBatchIsSharedByAllWhoFollow) {
+  std::vector<std::shared_ptr<TestConsumer>> consumers;
+  std::vector<std::unique_ptr<Membership>> memberships;
+  for (int i = 0; i < 3; ++i) {
+    consumers.push_back(std::make_shared<TestConsumer>());
+    memberships.push_back(*feed_->join({.name = "p" + std::to_string(i)}, consumers.back()));
+    consumers.back()->seen.wait([](const Seen& value) { return value.joined.has_value(); });
+  }
+  append("x-1", 3);
+  std::set<const EventBatch*> batches;
+  for (const auto& consumer : consumers)
+    batches.insert(consumer->wait_for_events(3).deliveries.front().selections().front().batch.get());
+  EXPECT_EQ(batches.size(), 1U);
+}
+
+TEST_F(FeedTest, ARestartGoesOnAfterTheLastAcknowledgedPosition) {
+  append("x-1", 10);
+  {
+    auto consumer = std::make_shared<TestConsumer>();
+    auto membership = join(consumer);
+    consumer->wait_for_events(10);
+    membership->acknowledge({}, 6);
+    EXPECT_EQ(wait_for(6).value().cursor, 7U);
+    feed_->stop();
+    EXPECT_EQ(consumer->wait_for_stop().code, Code::unavailable);
+  }
+  restart();
+  auto consumer = std::make_shared<TestConsumer>();
+  auto membership = join(consumer);
+  EXPECT_THAT(consumer->wait_for_events(3).positions, ElementsAre(7, 8, 9));
+}
+
+TEST_F(FeedTest, AcknowledgementsAreSavedTogetherAndSoonWithoutAStop) {
+  options_.save_interval = std::chrono::milliseconds(20);
+  restart();
+  append("x-1", 1000);
+  auto consumer = std::make_shared<TestConsumer>();
+  auto membership = join(consumer);
+  consumer->wait_for_events(1000);
+  for (model::GlobalPosition position = 0; position < 1000; ++position) membership->acknowledge({}, position);
+  const auto end = clock_.steady_now() + patience;
+  while (disk_->read_cursors().at("p").next < 1000 && clock_.steady_now() < end) std::this_thread::yield();
+  EXPECT_EQ(disk_->read_cursors().at("p").next, 1000U);
+}
+
+TEST_F(FeedTest, ANewProjectionIsDurableBeforeItsFirstEvent) {
+  append("x-1", 5);
+  auto consumer = std::make_shared<TestConsumer>();
+  auto joined = feed_->join({.name = "p", .start = {.at_head = true}}, consumer);
+  consumer->seen.wait([](const Seen& value) { return value.joined.has_value(); });
+  EXPECT_EQ(disk_->read_cursors().at("p").next, 5U);
+}
+
+TEST_F(FeedTest, APlaceMovesPastEventsThatNobodyWants) {
+  options_.save_idle_interval = std::chrono::milliseconds(50);
+  restart();
+  auto consumer = std::make_shared<TestConsumer>();
+  auto membership = join(consumer, {}, {{.categories = {"rare"}}});
+  consumer->seen.wait([](const Seen& value) { return value.joined.has_value(); });
+  append("common-1", 500);
+  EXPECT_EQ(wait_for(499).value().cursor, 500U);
+  EXPECT_EQ(describe().lag_events, 0U);
+  const auto end = clock_.steady_now() + patience;
+  while (disk_->read_cursors().at("p").next < 500 && clock_.steady_now() < end) std::this_thread::yield();
+  EXPECT_EQ(disk_->read_cursors().at("p").next, 500U);
+}
+
+TEST_F(FeedTest, AStoreThatFailsStopsItsProjections) {
+  append("x-1", 2);
+  auto consumer = std::make_shared<TestConsumer>();
+  auto membership = join(consumer);
+  consumer->wait_for_events(2);
+  disk_->fail_next_write("no space");
+  membership->acknowledge({}, 1);
+  const base::Error reason = consumer->wait_for_stop();
+  EXPECT_EQ(reason.code, Code::unavailable);
+  EXPECT_THAT(reason.message, HasSubstr("no space"));
+}
+
+TEST_F(FeedTest, AMemberThatSaysTooMuchIsLetGo) {
+  append("x-1", 1);
+  auto consumer = std::make_shared<TestConsumer>();
+  auto membership = join(consumer, {.events = 1});
+  consumer->wait_for_events(1);
+  auto other = std::make_shared<TestConsumer>();
+  auto second = join(other, {.events = 1});
+  for (int i = 0; i < 1'000'000; ++i) membership->fail(1, 0, "again");
+  membership->leave();
+  other->wait_for_events(1);
+}
+
+TEST_F(FeedTest, AMembersLimitAndAProjectionsLimitAreSaid) {
+  options_.members_max = 1;
+  options_.projections_max = 1;
+  restart();
+  auto consumer = std::make_shared<TestConsumer>();
+  auto membership = join(consumer);
+  consumer->seen.wait([](const Seen& value) { return value.joined.has_value(); });
+  auto second = std::make_shared<TestConsumer>();
+  auto refused = join(second);
+  EXPECT_EQ(second->wait_for_stop().code, Code::resource_exhausted);
+  auto third = std::make_shared<TestConsumer>();
+  auto other = feed_->join({.name = "other"}, third);
+  EXPECT_THAT(third->wait_for_stop().message, HasSubstr("delete some"));
+}
+
+TEST(ProjectionRecordTest, RoundTripsAndRefusesWhatIsCut) {
+  ProjectionRecord record;
+  record.filter = {{.categories = {"a", "b"}, .streams = {"a-1"}, .types = {"T"}}, {.types = {"U"}}};
+  record.place = {.cursor = 300, .paused = true};
+  record.place.policy = {.attempts_max = 0, .backoff_first = std::chrono::milliseconds(7)};
+  record.place.held = {{.stream = "a-1",
+                        .state = HeldState::parked,
+                        .position = 4,
+                        .global_position = 290,
+                        .attempts = 5,
+                        .error = "no",
+                        .first_failed_ms = 1,
+                        .last_failed_ms = 1'700'000'000'000,
+                        .retry_at_ms = 0}};
+  const store::Cursor cursor = encode_record(record);
+  const auto decoded = decode_record("p", cursor);
+  ASSERT_TRUE(decoded) << decoded.error().message;
+  EXPECT_EQ(decoded->filter, record.filter);
+  EXPECT_EQ(decoded->place, record.place);
+  for (std::size_t size = 0; size < cursor.data.size(); ++size) {
+    const auto cut = decode_record("p", {.next = 1, .data = cursor.data.substr(0, size)});
+    ASSERT_FALSE(cut) << size;
+    EXPECT_EQ(cut.error().code, Code::data_loss);
+  }
+  EXPECT_FALSE(decode_record("p", {.next = 1, .data = cursor.data + "x"}));
+}
+
+TEST(FilterTest, IsComparedWithoutOrderAndRepetition) {
+  EXPECT_EQ(normalized({{.categories = {"b", "a", "b"}}, {.types = {"T"}}}),
+            normalized({{.types = {"T", "T"}}, {.categories = {"a", "b"}}}));
+  EXPECT_EQ(normalized({{.categories = {"a"}}, {}}), Filter{});
+  EXPECT_EQ(describe({{.categories = {"a", "b"}, .types = {"T"}}}), "category a or b, type T");
+  EXPECT_EQ(describe({}), "everything");
+}
+
+}  // namespace
+}  // namespace thalo::feed

@@ -1,0 +1,233 @@
+#include "feed/hosted_projection.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace thalo::feed {
+namespace {
+
+using base::Code;
+
+constexpr std::chrono::milliseconds read_again_after{100};
+
+}  // namespace
+
+HostedProjection::HostedProjection(std::string name, ProjectionRecord record, Tail& tail, Loop& loop,
+                                   ProjectionHost& host)
+    : Reader(tail, record.filter, record.place.cursor),
+      name_(std::move(name)),
+      filter_(std::move(record.filter)),
+      loop_(loop),
+      tail_(tail),
+      host_(host),
+      machine_(record.place),
+      noted_(machine_.cursor(), machine_.changes()) {}
+
+// While the reader waits at the end, the end moves along under it.
+void HostedProjection::follow_reader() {
+  if (position() > machine_.read_position()) machine_.take_events({}, position());
+}
+
+void HostedProjection::join(MemberId member, Window window, std::string description,
+                            std::shared_ptr<Consumer> consumer) {
+  follow_reader();
+  unreadable_.clear();
+  consumer->on_joined(machine_.cursor());
+  members_.emplace(member, Link{std::move(description), std::move(consumer)});
+  machine_.join(member, window);
+  machine_.tick(now_ms());
+  settle();
+}
+
+void HostedProjection::leave(MemberId member) {
+  if (members_.erase(member) == 0) return;
+  follow_reader();
+  machine_.leave(member);
+  settle();
+}
+
+void HostedProjection::stop_members(const base::Error& reason) {
+  for (auto& [member, link] : std::exchange(members_, {})) {
+    machine_.leave(member);
+    link.consumer->on_stopped(reason);
+  }
+  settle();
+}
+
+void HostedProjection::acknowledge(MemberId member, std::optional<std::uint64_t> delivery,
+                                   model::GlobalPosition position) {
+  machine_.acknowledge(member, delivery, position);
+  settle();
+}
+
+void HostedProjection::fail(MemberId member, std::optional<std::uint64_t> delivery, model::GlobalPosition position,
+                            std::string reason) {
+  machine_.fail(member, delivery, position, std::move(reason), now_ms());
+  settle();
+}
+
+void HostedProjection::take_stream_events(const StreamEvents& events) {
+  machine_.take_stream_events(events);
+  settle();
+}
+
+void HostedProjection::on_stretch(Stretch stretch) {
+  machine_.take_events(std::move(stretch.selection), stretch.next);
+  settle();
+}
+
+void HostedProjection::on_unreadable(const base::Error& error) {
+  if (!error.retryable()) {
+    unreadable_ = error.message;
+    return stop_members(error);
+  }
+  loop_.after(read_again_after, [this, alive = std::weak_ptr(alive_)] {
+    if (!alive.expired()) settle();
+  });
+}
+
+// After every input: what the machine wants done, and what follows from where it is.
+void HostedProjection::settle() {
+  for (Actions actions = machine_.take_actions();
+       !actions.deliveries.empty() || !actions.stops.empty() || !actions.reads.empty();
+       actions = machine_.take_actions()) {
+    carry_out(std::move(actions));
+  }
+  if (!machine_.has_members()) {
+    if (position() != machine_.read_position()) move_to(machine_.read_position());
+  } else if (machine_.wants_events() && unreadable_.empty()) {
+    want();
+  }
+  schedule_tick();
+  const std::pair noted(machine_.cursor(), machine_.changes());
+  if (noted != std::exchange(noted_, noted)) host_.note_changed(name_);
+  answer_waiting();
+}
+
+void HostedProjection::carry_out(Actions actions) {
+  for (auto& [member, delivery] : actions.deliveries) {
+    if (const auto found = members_.find(member); found != members_.end()) found->second.consumer->on_events(delivery);
+  }
+  for (auto& [member, reason] : actions.stops) {
+    const auto found = members_.find(member);
+    if (found == members_.end()) continue;
+    const auto consumer = std::move(found->second.consumer);
+    members_.erase(found);
+    consumer->on_stopped(reason);
+  }
+  for (StreamRead& read : actions.reads) host_.read_stream(name_, matcher(), std::move(read));
+}
+
+void HostedProjection::schedule_tick() {
+  const auto next = machine_.next_tick_ms();
+  if (!next || (tick_ms_ && *tick_ms_ <= *next)) return;
+  tick_ms_ = *next;
+  const auto pause = std::chrono::milliseconds(std::max<std::int64_t>(0, *next - now_ms()));
+  loop_.after(pause, [this, at = *next, alive = std::weak_ptr(alive_)] {
+    if (alive.expired()) return;
+    if (tick_ms_ == at) tick_ms_.reset();
+    machine_.tick(now_ms());
+    settle();
+  });
+}
+
+// --- commands ---
+
+void HostedProjection::set_policy(const FailurePolicy& policy) {
+  machine_.set_policy(policy);
+  settle();
+}
+
+void HostedProjection::pause() {
+  machine_.pause();
+  settle();
+}
+
+void HostedProjection::resume() {
+  machine_.resume();
+  machine_.tick(now_ms());
+  settle();
+}
+
+void HostedProjection::reset(model::GlobalPosition position) {
+  machine_.reset(position);
+  move_to(position);
+  unreadable_.clear();
+  settle();
+}
+
+base::Result<std::uint64_t> HostedProjection::retry(std::string_view stream) {
+  auto tried = machine_.retry(stream, now_ms());
+  settle();
+  return tried;
+}
+
+base::Result<> HostedProjection::skip(std::string_view stream, model::GlobalPosition position) {
+  auto skipped = machine_.skip(stream, position, now_ms());
+  settle();
+  return skipped;
+}
+
+// --- waiting ---
+
+void HostedProjection::wait_for(model::GlobalPosition position, Loop::Time deadline,
+                                Answer<Projections::Passed> answer) {
+  waiting_.push_back({position, deadline, std::move(answer)});
+  answer_waiting();
+}
+
+bool HostedProjection::answer_waiting() {
+  if (waiting_.empty()) return false;
+  const model::GlobalPosition passed = cursor();
+  const auto now = loop_.clock().steady_now();
+  std::erase_if(waiting_, [&](Waiting& waiting) {
+    if (passed > waiting.position) {
+      waiting.answer(Projections::Passed{passed, machine_.holds_until(waiting.position)});
+      return true;
+    }
+    if (now < waiting.deadline) return false;
+    waiting.answer(base::fail(Code::deadline_exceeded, "projection " + name_ + " has not passed global position " +
+                                                           std::to_string(waiting.position) +
+                                                           " yet; everything before " + std::to_string(passed) +
+                                                           " is done" +
+                                                           (members_.empty() ? "; nobody is connected to it" : "")));
+    return true;
+  });
+  return !waiting_.empty();
+}
+
+void HostedProjection::stop_waiting(const base::Error& reason) {
+  for (Waiting& waiting : std::exchange(waiting_, {})) waiting.answer(std::unexpected(reason));
+}
+
+// --- showing ---
+
+model::GlobalPosition HostedProjection::cursor() {
+  follow_reader();
+  return machine_.cursor();
+}
+
+ProjectionRecord HostedProjection::record() {
+  follow_reader();
+  return {filter_, machine_.place()};
+}
+
+ProjectionDescription HostedProjection::describe() {
+  follow_reader();
+  ProjectionDescription out{.name = name_, .filter = filter_};
+  ProjectionPlace place = machine_.place();
+  out.policy = place.policy;
+  out.cursor = place.cursor;
+  out.head = std::max(tail_.head(), place.cursor);
+  out.lag_events = out.head - out.cursor;
+  if (const auto event = machine_.first_unfinished(); event)
+    out.lag_ms = std::max<std::int64_t>(0, now_ms() - event->time_ms);
+  out.paused = place.paused;
+  out.stopped = unreadable_.empty() ? machine_.stopped() : unreadable_;
+  for (const auto& [member, link] : members_)
+    out.members.push_back({link.description, machine_.unacknowledged(member)});
+  out.held = std::move(place.held);
+  return out;
+}
+
+}  // namespace thalo::feed

@@ -1,0 +1,93 @@
+// One projection on the loop: its machine, the reader that feeds it, its members' consumers and whoever waits for it.
+#pragma once
+
+#include <chrono>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "feed/projection_machine.h"
+#include "feed/projection_record.h"
+#include "feed/tail.h"
+
+namespace thalo::feed {
+
+// What a projection needs of the feed.
+class ProjectionHost {
+ public:
+  virtual ~ProjectionHost() = default;
+  // Reads for a held stream; take_stream_events or read_failed follows on the loop.
+  virtual void read_stream(const std::string& projection, const Matcher& matcher, StreamRead read) = 0;
+  // What survives a restart has changed.
+  virtual void note_changed(const std::string& projection) = 0;
+};
+
+class HostedProjection final : private Reader {
+ public:
+  HostedProjection(std::string name, ProjectionRecord record, Tail& tail, Loop& loop, ProjectionHost& host);
+
+  const std::string& name() const { return name_; }
+  const Filter& filter() const { return filter_; }
+
+  void join(MemberId member, Window window, std::string description, std::shared_ptr<Consumer> consumer);
+  void leave(MemberId member);
+  void acknowledge(MemberId member, std::optional<std::uint64_t> delivery, model::GlobalPosition position);
+  void fail(MemberId member, std::optional<std::uint64_t> delivery, model::GlobalPosition position, std::string reason);
+  void take_stream_events(const StreamEvents& events);
+  void stop_members(const base::Error& reason);
+  std::size_t member_count() const { return members_.size(); }
+
+  void set_policy(const FailurePolicy& policy);
+  void pause();
+  void resume();
+  void reset(model::GlobalPosition position);
+  base::Result<std::uint64_t> retry(std::string_view stream);
+  base::Result<> skip(std::string_view stream, model::GlobalPosition position);
+
+  void wait_for(model::GlobalPosition position, Loop::Time deadline, Answer<Projections::Passed> answer);
+  // Answers those for whom it has come or is too late. True when somebody still waits.
+  bool answer_waiting();
+  void stop_waiting(const base::Error& reason);
+
+  model::GlobalPosition cursor();
+  ProjectionRecord record();
+  // Without lag_ms when the event at the cursor is not in memory.
+  ProjectionDescription describe();
+
+ private:
+  struct Link {
+    std::string description;
+    std::shared_ptr<Consumer> consumer;
+  };
+  struct Waiting {
+    model::GlobalPosition position;
+    Loop::Time deadline;
+    Answer<Projections::Passed> answer;
+  };
+
+  void on_stretch(Stretch stretch) override;
+  void on_unreadable(const base::Error& error) override;
+  void follow_reader();
+  void settle();
+  void carry_out(Actions actions);
+  void schedule_tick();
+  std::int64_t now_ms() const { return loop_.clock().now_ms(); }
+
+  const std::string name_;
+  const Filter filter_;
+  Loop& loop_;
+  Tail& tail_;
+  ProjectionHost& host_;
+  ProjectionMachine machine_;
+  std::map<MemberId, Link> members_;
+  std::vector<Waiting> waiting_;
+  std::string unreadable_;
+  std::optional<std::int64_t> tick_ms_;  // the earliest one scheduled
+  std::pair<model::GlobalPosition, std::uint64_t> noted_;
+  const std::shared_ptr<char> alive_ = std::make_shared<char>();  // for timers
+};
+
+}  // namespace thalo::feed

@@ -1,0 +1,77 @@
+// The member's side of a projection: what it says, on its way to the loop.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "feed/loop.h"
+#include "feed/projections.h"
+#include "feed/slots.h"
+
+namespace thalo::feed {
+
+// What a member has said and the loop has not heard yet. Bounded: a member has no reason to say more than something
+// about everything in its window. Shared by the membership (any thread) and the loop.
+class MemberOutbox {
+ public:
+  struct Message {
+    enum class Kind : std::uint8_t { acknowledge, fail, leave } kind;
+    std::optional<std::uint64_t> delivery;
+    model::GlobalPosition position;
+    std::string reason;
+  };
+  struct Said {
+    std::vector<Message> messages;
+    bool too_much = false;  // some were dropped: the member must go
+  };
+
+  MemberOutbox(std::string projection, MemberId member, std::size_t messages_max)
+      : projection_(std::move(projection)), member_(member), messages_max_(messages_max) {}
+
+  const std::string& projection() const { return projection_; }
+  MemberId member() const { return member_; }
+
+  // True when the loop must be told.
+  bool put(Message message);
+  Said take();
+
+ private:
+  const std::string projection_;
+  const MemberId member_;
+  const std::size_t messages_max_;
+  std::mutex mutex_;
+  Said said_;
+};
+
+class HostedMembership final : public Membership {
+ public:
+  // `hear` is called on the loop when something was said.
+  HostedMembership(Loop& loop, std::shared_ptr<MemberOutbox> outbox,
+                   std::function<void(const std::shared_ptr<MemberOutbox>&)> hear)
+      : loop_(loop), outbox_(std::move(outbox)), hear_(std::move(hear)) {}
+  ~HostedMembership() override { leave(); }
+
+  void acknowledge(std::optional<std::uint64_t> delivery, model::GlobalPosition position) override {
+    say({MemberOutbox::Message::Kind::acknowledge, delivery, position, {}});
+  }
+  void fail(std::optional<std::uint64_t> delivery, model::GlobalPosition position, std::string reason) override {
+    say({MemberOutbox::Message::Kind::fail, delivery, position, std::move(reason)});
+  }
+  void leave() override { say({MemberOutbox::Message::Kind::leave, {}, 0, {}}); }
+
+ private:
+  void say(MemberOutbox::Message message) {
+    if (outbox_->put(std::move(message))) loop_.post([hear = hear_, outbox = outbox_] { hear(outbox); });
+  }
+
+  Loop& loop_;
+  const std::shared_ptr<MemberOutbox> outbox_;
+  const std::function<void(const std::shared_ptr<MemberOutbox>&)> hear_;
+};
+
+}  // namespace thalo::feed

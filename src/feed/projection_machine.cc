@@ -1,0 +1,244 @@
+#include "feed/projection_machine.h"
+
+#include <algorithm>
+
+#include "store/stream_hash.h"
+
+namespace thalo::feed {
+namespace {
+
+using base::Code;
+
+// Read ahead of what members can take.
+constexpr std::size_t unsent_events_max = 10'000;
+constexpr std::size_t unsent_bytes_max = std::size_t{4} << 20;
+// Events between the cursor and where it has read: those behind a member that does not acknowledge.
+constexpr std::size_t entries_max = 500'000;
+
+}  // namespace
+
+ProjectionMachine::ProjectionMachine(const ProjectionPlace& place)
+    : policy_(place.policy), paused_(place.paused), read_position_(place.cursor) {
+  for (const HeldStream& info : place.held) {
+    Held& held = held_[info.stream];
+    held.info = info;
+    held.slot = slot_of(store::stream_hash(info.stream));
+    // How far it was passed by is not kept: at most up to the cursor, when that is past it.
+    held.last_behind = std::max(info.global_position, place.cursor == 0 ? 0 : place.cursor - 1);
+  }
+}
+
+// --- members ---
+
+ProjectionMachine::Member* ProjectionMachine::find(MemberId member) {
+  for (const auto& candidate : members_)
+    if (candidate->id == member) return candidate.get();
+  return nullptr;
+}
+
+void ProjectionMachine::join(MemberId member, Window window) {
+  members_.push_back(std::make_unique<Member>(Member{.id = member, .window = window}));
+  share_out();
+  pump();
+}
+
+void ProjectionMachine::leave(MemberId member) {
+  const auto found = std::ranges::find(members_, member, [](const auto& candidate) { return candidate->id; });
+  if (found == members_.end()) return;
+  take_back(**found);
+  slots_.release(member);
+  members_.erase(found);
+  if (members_.empty()) {
+    // Nothing is kept for a projection that nobody works for: it reads again from its cursor.
+    for (auto& [stream, held] : held_) set_idle(held);
+    read_position_ = cursor();
+    first_entry_ += entries_.size();
+    first_chunk_ += chunks_.size();
+    entries_.clear();
+    chunks_.clear();
+    waiting_.clear();
+    unsent_ = unsent_bytes_ = 0;
+  }
+  share_out();
+  pump();
+}
+
+void ProjectionMachine::stop(MemberId member, base::Error reason) {
+  leave(member);
+  actions_.stops.emplace_back(member, std::move(reason));
+}
+
+// Everything the member has not finished waits for another one.
+void ProjectionMachine::take_back(Member& member) {
+  for (Sent& sent : member.sent) {
+    if (sent.finished) continue;
+    if (sent.held != nullptr) {
+      if (sent.held->phase != Phase::idle) set_idle(*sent.held);
+      continue;
+    }
+    entry(sent.entry).state = EntryState::unsent;
+    ++unsent_;
+    unsent_bytes_ += sent.size_bytes;
+    waiting_[sent.slot].push_back(sent.entry);
+  }
+  for (const EntryId id : member.ready) waiting_[entry(id).slot].push_back(id);
+}
+
+void ProjectionMachine::share_out() {
+  std::vector<MemberId> ids;
+  for (const auto& member : members_) ids.push_back(member->id);
+  slots_.share_among(ids);
+  for (const auto& member : members_) {
+    std::erase_if(member->ready, [&](EntryId id) {
+      const Slot slot = entry(id).slot;
+      if (slots_.receiver(slot) == member->id) return false;
+      waiting_[slot].push_back(id);
+      return true;
+    });
+  }
+  flush_waiting();
+}
+
+// Hands events whose slots have a receiver to it, oldest first.
+void ProjectionMachine::flush_waiting() {
+  must_flush_ = false;
+  std::vector<Member*> touched;
+  std::erase_if(waiting_, [&](auto& waiting) {
+    Member* const receiver = find(slots_.receiver(waiting.first));
+    if (receiver == nullptr) return false;
+    receiver->ready.insert(receiver->ready.end(), waiting.second.begin(), waiting.second.end());
+    touched.push_back(receiver);
+    return true;
+  });
+  std::ranges::sort(touched);
+  touched.erase(std::ranges::unique(touched).begin(), touched.end());
+  for (Member* const member : touched) std::ranges::sort(member->ready);
+}
+
+void ProjectionMachine::route(EntryId id, Slot slot) {
+  if (Member* const receiver = find(slots_.receiver(slot))) {
+    receiver->ready.push_back(id);
+  } else {
+    waiting_[slot].push_back(id);
+  }
+}
+
+std::uint64_t ProjectionMachine::unacknowledged(MemberId member) const {
+  for (const auto& candidate : members_)
+    if (candidate->id == member) return candidate->unfinished;
+  return 0;
+}
+
+// --- the live lane ---
+
+bool ProjectionMachine::wants_events() const {
+  return !members_.empty() && !paused_ && !is_full() && unsent_ < unsent_events_max &&
+         unsent_bytes_ < unsent_bytes_max && entries_.size() < entries_max;
+}
+
+void ProjectionMachine::take_events(Selection selection, model::GlobalPosition next) {
+  read_position_ = next;
+  if (selection.indexes.empty()) return;
+  const std::uint64_t chunk = first_chunk_ + chunks_.size();
+  const EventBatch& batch = *selection.batch;
+  chunks_.push_back({selection.batch, selection.indexes.size()});
+  for (const std::uint32_t index : selection.indexes) {
+    const EntryId id = first_entry_ + entries_.size();
+    const Slot slot = slot_of(batch.stream_hash(index));
+    entries_.push_back({batch.position(index), chunk, index, slot, EntryState::unsent});
+    unsent_bytes_ += batch.event_size_bytes(index);
+    route(id, slot);
+  }
+  unsent_ += selection.indexes.size();
+  pump();
+}
+
+void ProjectionMachine::finish_entry(EntryId id) {
+  Entry& done = entry(id);
+  done.state = EntryState::done;
+  Chunk& chunk = chunks_[done.chunk - first_chunk_];
+  if (--chunk.unfinished == 0) chunk.batch.reset();
+}
+
+void ProjectionMachine::advance_cursor() {
+  while (!entries_.empty() && entries_.front().state == EntryState::done) {
+    entries_.pop_front();
+    ++first_entry_;
+  }
+  while (!chunks_.empty() && chunks_.front().unfinished == 0) {
+    chunks_.pop_front();
+    ++first_chunk_;
+  }
+}
+
+model::GlobalPosition ProjectionMachine::cursor() const {
+  return entries_.empty() ? read_position_ : entries_.front().position;
+}
+
+std::optional<model::EventView> ProjectionMachine::first_unfinished() const {
+  if (entries_.empty()) return std::nullopt;
+  return batch_of(entries_.front()).event(entries_.front().index);
+}
+
+// --- commands ---
+
+void ProjectionMachine::set_policy(const FailurePolicy& policy) {
+  if (policy == policy_) return;
+  policy_ = policy;
+  ++changes_;
+  pump();
+}
+
+void ProjectionMachine::pause() {
+  if (!paused_) ++changes_;
+  paused_ = true;
+}
+
+void ProjectionMachine::resume() {
+  if (paused_) ++changes_;
+  paused_ = false;
+  pump();
+}
+
+void ProjectionMachine::reset(model::GlobalPosition position) {
+  for (const auto& member : members_) {
+    member->ready.clear();
+    member->sent.clear();
+    member->unfinished = member->unfinished_bytes = 0;
+    member->ascending = true;
+  }
+  slots_.forget_unfinished();
+  first_entry_ += entries_.size();
+  first_chunk_ += chunks_.size();
+  entries_.clear();
+  chunks_.clear();
+  waiting_.clear();
+  held_.clear();
+  unsent_ = unsent_bytes_ = trying_ = sending_ = 0;
+  read_position_ = position;
+  ++changes_;
+}
+
+ProjectionPlace ProjectionMachine::place() const {
+  ProjectionPlace place{.cursor = cursor(), .paused = paused_, .policy = policy_};
+  for (const auto& [stream, held] : held_) place.held.push_back(held.info);
+  std::ranges::sort(place.held, {}, &HeldStream::global_position);
+  return place;
+}
+
+std::string ProjectionMachine::stopped() const {
+  if (is_full()) {
+    const auto parked =
+        std::ranges::count_if(held_, [](const auto& held) { return held.second.info.state == HeldState::parked; });
+    return std::to_string(held_.size()) + " streams are held (" + std::to_string(parked) +
+           " of them parked) and there may be " + std::to_string(policy_.parked_streams_max) +
+           "; retry them, or skip events that can never be handled";
+  }
+  if (entries_.size() >= entries_max) {
+    return std::to_string(entries_.size()) + " events wait for the acknowledgement of the event at global position " +
+           std::to_string(cursor()) + "; end the member that has it, or let it acknowledge";
+  }
+  return {};
+}
+
+}  // namespace thalo::feed

@@ -1,0 +1,50 @@
+// Messages of a call that is written to from outside its loop thread, when what makes them is bounded elsewhere (by a
+// window, or because the next is made only when the client has room).
+#pragma once
+
+#include <deque>
+#include <mutex>
+#include <string>
+#include <utility>
+
+#include "net/call.h"
+
+namespace thalo::rpc {
+
+// Any thread.
+class MessageQueue {
+ public:
+  explicit MessageQueue(net::Stream stream) : stream_(std::move(stream)) {}
+
+  net::Stream& stream() { return stream_; }
+  // Whether the client takes messages as fast as they come.
+  bool is_ready() {
+    const std::lock_guard lock(mutex_);
+    return unsent_.empty() && stream_.writable();
+  }
+  // Writes in the order of the calls. One that the connection cannot take beside what is waiting is kept.
+  void send(std::string message) {
+    const std::lock_guard lock(mutex_);
+    if (unsent_.empty()) {
+      const auto written = stream_.write(message);
+      if (written || written.error().code != base::Code::resource_exhausted) return;
+    }
+    unsent_.push_back(std::move(message));
+  }
+  // From StreamHandler::on_writable.
+  void flush() {
+    const std::lock_guard lock(mutex_);
+    while (!unsent_.empty()) {
+      const auto written = stream_.write(unsent_.front());
+      if (!written && written.error().code == base::Code::resource_exhausted) return;
+      unsent_.pop_front();
+    }
+  }
+
+ private:
+  net::Stream stream_;
+  std::mutex mutex_;
+  std::deque<std::string> unsent_;
+};
+
+}  // namespace thalo::rpc
