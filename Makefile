@@ -32,7 +32,7 @@ lint: build ## check formatting and run clang-tidy; warnings are errors
 format: setup ## format the sources in place
 	@scripts/sources | xargs clang-format-19 -i
 
-bench: build ## run the micro-benchmarks
+bench: build ## measure everything of docs/benchmarks.md, and write it; FULL=1 for the full length
 	@scripts/bench $(BUILD)
 
 clean: ## remove the build folder (the cached Wasmtime stays)

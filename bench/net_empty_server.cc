@@ -3,7 +3,7 @@
 //   bench_net_empty_server [HOST:PORT] [THREADS]      serves until its standard input ends
 //
 // /bench.Empty/Inline answers on the loop thread, /bench.Empty/Handed from another thread in batches as a shard or the
-// committer does, /bench.Empty/Echo sends every message of a stream back. Load for it: bench/net_empty.
+// committer does, /bench.Empty/Echo sends every message of a stream back. Load for it: thalo bench empty.
 #include <sys/resource.h>
 
 #include <iostream>

@@ -32,7 +32,8 @@ struct BenchFlags {
   std::string store_path;
   std::string plot;
   bool json = false;
-  bool fsync = false;
+  std::uint64_t events = 100'000;
+  std::uint64_t streams = 3;
 };
 
 std::string command_line() {
@@ -85,8 +86,20 @@ int run_fsync(const BenchFlags& flags) {
   return exit_ok;
 }
 
-int run_bench(BenchFlags flags) {
-  if (flags.fsync) return run_fsync(flags);
+int run_cold_start(BenchFlags flags) {
+  auto address = client::address_of(flags.server.url);
+  if (!address) return report(address.error());
+  flags.settings.address = *address;
+  load::ColdStartReport result{load::this_machine(), command_line(), {}, {}};
+  if (!flags.store_path.empty()) result.file_system = load::file_system_of(flags.store_path);
+  auto measured = load::measure_cold_start(flags.settings, flags.events, flags.streams);
+  if (!measured) return report(measured.error());
+  result.result = *std::move(measured);
+  std::cout << (flags.json ? load::to_json(result) + '\n' : load::to_text(result));
+  return exit_ok;
+}
+
+int run_load(BenchFlags flags) {
   load::Settings& settings = flags.settings;
   settings.duration = std::chrono::nanoseconds(static_cast<std::int64_t>(flags.duration_s * 1e9));
   settings.warm_up = std::chrono::nanoseconds(static_cast<std::int64_t>(flags.warm_up_s * 1e9));
@@ -135,6 +148,8 @@ void add_load_flags(CLI::App& command, BenchFlags& flags) {
   command.add_option("--threads", settings.threads, "Threads of the load generator")->capture_default_str();
   command.add_option("--duration", flags.duration_s, "Seconds to measure")->capture_default_str();
   command.add_option("--warm-up", flags.warm_up_s, "Seconds before measuring")->capture_default_str();
+  command.add_option("--operations", settings.operations, "End after so many operations; 0: after the duration")
+      ->capture_default_str();
   command.add_option("--rate", settings.rate, "Open loop: operations begun a second, answered or not; 0: closed loop")
       ->capture_default_str();
   command.add_option("--seed", settings.seed, "Of the choice of entities")->capture_default_str();
@@ -142,8 +157,10 @@ void add_load_flags(CLI::App& command, BenchFlags& flags) {
 
 void add_command_flags(CLI::App& command, BenchFlags& flags) {
   load::Settings& settings = flags.settings;
-  static const std::map<std::string, load::Distribution> distributions{
-      {"uniform", load::Distribution::uniform}, {"zipf", load::Distribution::zipf}, {"hot", load::Distribution::hot}};
+  static const std::map<std::string, load::Distribution> distributions{{"uniform", load::Distribution::uniform},
+                                                                       {"zipf", load::Distribution::zipf},
+                                                                       {"hot", load::Distribution::hot},
+                                                                       {"each", load::Distribution::each}};
   command.add_option("--aggregate", settings.category, "The aggregate commands are for")->capture_default_str();
   command.add_option("--command", settings.command, "The command's name")->capture_default_str();
   command.add_option("--payload", settings.payload, "The command's payload, a JSON object")->capture_default_str();
@@ -151,10 +168,17 @@ void add_command_flags(CLI::App& command, BenchFlags& flags) {
       ->capture_default_str();
   command.add_option("--entities", settings.entities, "How many entities")->capture_default_str();
   command.add_option("--entity-prefix", settings.entity_prefix, "Ids are this and a number")->capture_default_str();
-  command.add_option("--distribution", settings.distribution, "uniform, zipf (a few get most), or hot (one gets all)")
+  command
+      .add_option("--distribution", settings.distribution,
+                  "uniform, zipf (a few get most), hot (one gets all), or each (in turn)")
       ->transform(CLI::CheckedTransformer(distributions).description(""))
       ->option_text("NAME [uniform]");
-  command.add_option("--batch", settings.batch, "stream: commands in a message at most")->capture_default_str();
+  command.add_option("--batch", settings.batch, "stream: commands in a message at most; append: events in a call")
+      ->capture_default_str();
+  command.add_option("--event-type", settings.event_type, "append, coldstart: the type of the events")
+      ->capture_default_str();
+  command.add_option("--events", flags.events, "coldstart: events of each stream")->capture_default_str();
+  command.add_option("--streams", flags.streams, "coldstart: how many streams")->capture_default_str();
   command.add_option("--read-percent", settings.read_percent, "mixed: how many operations are reads")
       ->capture_default_str();
 }
@@ -162,23 +186,26 @@ void add_command_flags(CLI::App& command, BenchFlags& flags) {
 }  // namespace
 
 void add_bench(CLI::App& app, Session& session) {
-  static const std::map<std::string, load::Workload> workloads{{"write", load::Workload::write},
-                                                               {"stream", load::Workload::stream},
-                                                               {"read", load::Workload::read},
-                                                               {"mixed", load::Workload::mixed},
-                                                               {"empty", load::Workload::empty}};
+  static const std::map<std::string, load::Workload> workloads{
+      {"write", load::Workload::write}, {"stream", load::Workload::stream}, {"append", load::Workload::append},
+      {"read", load::Workload::read},   {"mixed", load::Workload::mixed},   {"empty", load::Workload::empty}};
   auto flags = std::make_shared<BenchFlags>();
   CLI::App* command = app.add_subcommand("bench", "Put load on a runtime and measure what comes back");
   command->footer(
-      "Workloads: write (Execute), stream (ExecuteStream), read (ReadAll), mixed (Execute and ReadStream), empty (a "
+      "Workloads: write (Execute), stream (ExecuteStream), append (Events.Append), read (ReadAll), mixed (Execute and "
+      "ReadStream), empty (a "
       "method that does nothing: the ceiling), fsync (what "
-      "the disk alone takes).\nExample: thalo bench write --callers 256 --duration 10\n"
+      "the disk alone takes), coldstart (the first command of an entity with many events).\nExample: thalo bench write "
+      "--callers 256 --duration 10\n"
       "It writes events that stay: use a server made for it.\n"
       "Exit codes: 0 measured, 1 failed or wrong answers, 2 wrong usage.");
   add_server_flags(*command, flags->server);
-  command->add_option("workload", flags->workload, "What to do: write, stream, read, mixed, empty, fsync")
+  command
+      ->add_option("workload", flags->workload,
+                   "What to do: write, stream, append, read, mixed, coldstart, empty, fsync")
       ->required()
-      ->check(CLI::IsMember({"write", "stream", "read", "mixed", "empty", "fsync"}).description(""))
+      ->check(
+          CLI::IsMember({"write", "stream", "append", "read", "mixed", "coldstart", "empty", "fsync"}).description(""))
       ->option_text("WORKLOAD");
   add_load_flags(*command, *flags);
   add_command_flags(*command, *flags);
@@ -197,9 +224,14 @@ void add_bench(CLI::App& app, Session& session) {
       flags->settings.connections =
           std::min(flags->settings.connections, std::max<std::size_t>(1, flags->settings.callers));
     }
-    flags->fsync = flags->workload == "fsync";
-    if (!flags->fsync) flags->settings.workload = workloads.at(flags->workload);
-    session.exit_code = run_bench(*flags);
+    if (flags->workload == "fsync") {
+      session.exit_code = run_fsync(*flags);
+    } else if (flags->workload == "coldstart") {
+      session.exit_code = run_cold_start(*flags);
+    } else {
+      flags->settings.workload = workloads.at(flags->workload);
+      session.exit_code = run_load(*flags);
+    }
   });
 }
 

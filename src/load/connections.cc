@@ -100,19 +100,28 @@ void Connections::wait(std::chrono::nanoseconds timeout) {
   }
 }
 
-base::Result<std::string> call_and_wait(const std::string& address, std::string_view path, std::string_view message,
-                                        std::chrono::milliseconds timeout) {
+base::Result<std::string> Connections::call(std::string_view path, std::string_view message,
+                                            std::chrono::milliseconds timeout) {
   OneCall call;
-  auto connections = Connections::open(address, 1);
-  if (!connections) return std::unexpected(connections.error());
-  (**connections)[0].start(call, path, message);
+  net::ClientConnection& connection = *members_.front().connection;
+  connection.start(call, path, message);
   const auto deadline = Clock::now() + timeout;
   while (!call.ended()) {
-    if (Clock::now() >= deadline) return base::fail(Code::deadline_exceeded, "no answer in time");
-    (*connections)->flush();
-    (*connections)->wait(std::chrono::milliseconds(20));
+    if (Clock::now() >= deadline) {
+      connection.forget(call);
+      return base::fail(Code::deadline_exceeded, "no answer in time");
+    }
+    flush();
+    wait(std::chrono::milliseconds(20));
   }
   return call.result();
+}
+
+base::Result<std::string> call_and_wait(const std::string& address, std::string_view path, std::string_view message,
+                                        std::chrono::milliseconds timeout) {
+  auto connections = Connections::open(address, 1);
+  if (!connections) return std::unexpected(connections.error());
+  return (*connections)->call(path, message, timeout);
 }
 
 }  // namespace thalo::load

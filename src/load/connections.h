@@ -21,6 +21,10 @@ class Connections {
   std::size_t size() const { return members_.size(); }
   net::ClientConnection& operator[](std::size_t index) { return *members_[index].connection; }
 
+  // One unary call on the first connection, waited for: for the moments without load. DEADLINE_EXCEEDED after
+  // `timeout`.
+  base::Result<std::string> call(std::string_view path, std::string_view message, std::chrono::milliseconds timeout);
+
   // Sends what waits on every connection.
   void flush();
   // Waits until something has come, at most for `timeout`, and takes it.
@@ -39,7 +43,7 @@ class Connections {
   std::vector<Member> members_;
 };
 
-// One unary call, waited for. For the moments before and after the load.
+// The same on a connection of its own.
 base::Result<std::string> call_and_wait(const std::string& address, std::string_view path, std::string_view message,
                                         std::chrono::milliseconds timeout);
 

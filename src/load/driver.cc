@@ -24,13 +24,17 @@ void Driver::run(Transport& transport) {
   std::ranges::reverse(idle_);
   if (pace_.rate == 0) {
     const std::vector<Caller*> all = std::exchange(idle_, {});
-    for (Caller* caller : all) begin(*caller, Clock::now());
+    for (Caller* caller : all) {
+      if (begun_ < pace_.operations_max) begin(*caller, Clock::now());
+    }
   }
   TimePoint now = Clock::now();
   for (; now < recorder_.window().end && !stopped_.load(std::memory_order_relaxed); now = Clock::now()) {
     if (pace_.rate > 0) begin_due(now);
     transport.flush();
-    if (under_way_ == 0 && idle_.empty()) break;  // every caller is lost
+    const bool all_lost = under_way_ == 0 && idle_.empty();
+    const bool all_done = under_way_ == 0 && begun_ >= pace_.operations_max;
+    if (all_lost || all_done) break;
     transport.wait(patience(Clock::now()));
   }
   ending_ = true;
@@ -38,7 +42,8 @@ void Driver::run(Transport& transport) {
   if (pace_.rate > 0) {
     const auto whole =
         static_cast<std::uint64_t>(std::chrono::duration<double>(now - pace_.begin).count() * pace_.rate);
-    never_begun_ = whole > begun_ ? whole - begun_ : 0;
+    const std::uint64_t wanted = std::min(whole, pace_.operations_max);
+    never_begun_ = wanted > begun_ ? wanted - begun_ : 0;
   }
   transport.end();
   const TimePoint deadline = now + pace_.drain_timeout;
@@ -50,6 +55,7 @@ void Driver::run(Transport& transport) {
   for (; under_way_ > 0; --under_way_) {
     recorder_.record(now, now, {.outcome = Outcome::unknown, .error = "no answer came before the end of the run"});
   }
+  ended_.store(true, std::memory_order_release);
 }
 
 void Driver::begin(Caller& caller, TimePoint started) {
@@ -64,7 +70,8 @@ TimePoint Driver::due(std::uint64_t number) const {
 }
 
 void Driver::begin_due(TimePoint now) {
-  for (int count = 0; count < due_at_once_max && !idle_.empty() && due(begun_) <= now; ++count) {
+  for (int count = 0; count < due_at_once_max && !idle_.empty() && begun_ < pace_.operations_max && due(begun_) <= now;
+       ++count) {
     Caller* caller = idle_.back();
     idle_.pop_back();
     begin(*caller, due(begun_));
@@ -83,7 +90,7 @@ void Driver::finished(Caller& caller, const Ending& ending) {
   --under_way_;
   recorder_.record(caller.started_, now, ending);
   if (caller.lost()) return;
-  if (pace_.rate == 0 && !ending_) return begin(caller, now);
+  if (pace_.rate == 0 && !ending_ && begun_ < pace_.operations_max) return begin(caller, now);
   idle_.push_back(&caller);
 }
 

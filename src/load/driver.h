@@ -45,8 +45,9 @@ class Transport {
 };
 
 struct Pace {
-  double rate = 0;  // of this thread; 0: closed loop
-  TimePoint begin;  // of the warm-up
+  double rate = 0;                            // of this thread; 0: closed loop
+  TimePoint begin;                            // of the warm-up
+  std::uint64_t operations_max = UINT64_MAX;  // of this thread
   std::chrono::nanoseconds drain_timeout{std::chrono::seconds{30}};
 };
 
@@ -57,6 +58,8 @@ class Driver {
   // Runs until the window has ended and everything begun has ended, or `drain_timeout` passed.
   void run(Transport& transport);
 
+  // Any thread: run() has returned.
+  bool ended() const { return ended_.load(std::memory_order_acquire); }
   // Any thread: the window ends now.
   void stop() { stopped_.store(true, std::memory_order_relaxed); }
   // When the window ended; after run().
@@ -84,6 +87,7 @@ class Driver {
   std::uint64_t never_begun_ = 0;
   bool ending_ = false;
   std::atomic<bool> stopped_ = false;
+  std::atomic<bool> ended_ = false;
   TimePoint measured_until_{};
 };
 

@@ -30,6 +30,8 @@ std::uint64_t EntityChoice::next() {
   switch (distribution_) {
     case Distribution::hot:
       return 0;
+    case Distribution::each:
+      return turn_++ % entities_;
     case Distribution::uniform:
       return random_() % entities_;
     case Distribution::zipf: {

@@ -10,6 +10,7 @@ enum class Distribution : std::uint8_t {
   uniform,
   zipf,  // rank r is chosen in proportion to 1 / (r + 1)^0.99, as YCSB does
   hot,   // always the first
+  each,  // one after the other, from the first
 };
 
 class EntityChoice {
@@ -22,6 +23,7 @@ class EntityChoice {
   const Distribution distribution_;
   const std::uint64_t entities_;
   std::mt19937_64 random_;
+  std::uint64_t turn_ = 0;
   double zeta_ = 0;
   double alpha_ = 0;
   double eta_ = 0;

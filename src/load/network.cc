@@ -29,6 +29,7 @@ class UnaryCaller final : public Caller, public net::ClientCall {
       read_ = 0;
       return connection_.start(*this, read_stream_path, requests_.read_stream(entity));
     }
+    if (settings_.workload == Workload::append) return connection_.start(*this, append_path, requests_.append(entity));
     requests_.stream_of(entity, stream_);
     connection_.start(*this, execute_path, requests_.execute(entity));
   }
@@ -39,7 +40,9 @@ class UnaryCaller final : public Caller, public net::ClientCall {
     if (ending_.kind == Kind::read) return on_events(message);
     if (answered_) return fail_with("a second message as the answer of a unary call");
     answered_ = true;
-    if (settings_.workload != Workload::empty) ending_ = check_response(message, stream_);
+    if (settings_.workload == Workload::empty) return;
+    ending_ = settings_.workload == Workload::append ? check_appended(message, settings_.batch)
+                                                     : check_response(message, stream_);
   }
 
   void on_end(const net::Status& status) override {

@@ -31,6 +31,7 @@ std::string load_text(const Settings& settings) {
   std::string out = fmt::format("{} callers", settings.callers);
   if (!settings.in_process) out += fmt::format(", {} connections", settings.connections);
   if (settings.workload == Workload::stream) out += fmt::format(", messages of up to {} commands", settings.batch);
+  if (settings.workload == Workload::append) out += fmt::format(", {} events a call", settings.batch);
   if (settings.workload != Workload::read && settings.workload != Workload::empty) {
     out += fmt::format(", {} entities ({}), payload of {} bytes", settings.entities,
                        distribution_name(settings.distribution),
@@ -60,8 +61,12 @@ std::string table(const Run& run) {
   if (recorder.refusal().count() > 0) {
     out += latency_row("refused", recorder.refusal(), per_second(recorder.refusal().count(), run));
   }
-  if (recorder.measured().events_read > 0) {
-    out += fmt::format("  {:<10} {:>12.0f}/s\n", "events", per_second(recorder.measured().events_read, run));
+  const Counts& measured = recorder.measured();
+  if (measured.events > measured[Outcome::accepted]) {
+    out += fmt::format("  {:<10} {:>12.0f}/s\n", "events", per_second(measured.events, run));
+  }
+  if (measured.events_read > 0) {
+    out += fmt::format("  {:<10} {:>12.0f}/s\n", "read", per_second(measured.events_read, run));
   }
   return out;
 }
@@ -121,6 +126,7 @@ Json settings_json(const Settings& settings) {
           {"threads", settings.threads},
           {"duration_s", seconds(settings.duration)},
           {"warm_up_s", seconds(settings.warm_up)},
+          {"operations", settings.operations},
           {"rate", settings.rate},
           {"seed", settings.seed},
           {"aggregate", settings.category},
@@ -152,6 +158,8 @@ std::string workload_name(Workload workload) {
       return "write";
     case Workload::stream:
       return "stream";
+    case Workload::append:
+      return "append";
     case Workload::read:
       return "read";
     case Workload::mixed:
@@ -170,6 +178,8 @@ std::string distribution_name(Distribution distribution) {
       return "zipf";
     case Distribution::hot:
       return "hot";
+    case Distribution::each:
+      return "each";
   }
   return {};
 }
@@ -247,6 +257,34 @@ std::string to_json(const SyncReport& report) {
   out["machine"] = machine_json(report.machine);
   out["file_system"] = report.file_system;
   out["latency_us"] = latency_json(report.latency);
+  return out.dump(-1, ' ', false, Json::error_handler_t::replace);
+}
+
+std::string to_text(const ColdStartReport& report) {
+  const ColdStart& result = report.result;
+  std::string out = fmt::format(
+      "The first command of entities with {} events, which are not in memory\nCommand: {}\n"
+      "Machine: {}\n\n",
+      result.events, report.command_line, machine_text(report.machine));
+  for (std::size_t index = 0; index < result.replay_seconds.size(); ++index) {
+    out += fmt::format("  replayed in {:>8.1f} ms, {:>10.0f} events/s; the next command {:>8.2f} ms\n",
+                       result.replay_seconds[index] * 1e3,
+                       static_cast<double>(result.events) / result.replay_seconds[index],
+                       result.warm_seconds[index] * 1e3);
+  }
+  return out + fmt::format("  median {:.0f} events/s\n\nChecked: every entity has all its events.\n",
+                           result.events_per_second());
+}
+
+std::string to_json(const ColdStartReport& report) {
+  Json out;
+  out["command_line"] = report.command_line;
+  out["machine"] = machine_json(report.machine);
+  out["file_system"] = report.file_system;
+  out["events"] = report.result.events;
+  out["replay_seconds"] = report.result.replay_seconds;
+  out["warm_seconds"] = report.result.warm_seconds;
+  out["events_per_second"] = report.result.events_per_second();
   return out.dump(-1, ' ', false, Json::error_handler_t::replace);
 }
 

@@ -3,6 +3,7 @@
 
 #include <string>
 
+#include "load/cold_start.h"
 #include "load/machine.h"
 #include "load/run.h"
 #include "load/settings.h"
@@ -26,6 +27,15 @@ struct SyncReport {
 };
 std::string to_text(const SyncReport& report);
 std::string to_json(const SyncReport& report);
+
+struct ColdStartReport {
+  Machine machine;
+  std::string command_line;
+  std::string file_system;
+  ColdStart result;
+};
+std::string to_text(const ColdStartReport& report);
+std::string to_json(const ColdStartReport& report);
 
 std::string workload_name(Workload workload);
 std::string distribution_name(Distribution distribution);

@@ -13,6 +13,9 @@ enum CommandField : unsigned { command_tag = 1, command_request };
 enum ExecuteResponseField : unsigned { response_accepted = 1, response_rejected };
 enum AcceptedField : unsigned { accepted_events = 1 };
 enum EventField : unsigned { event_global_position = 2, event_position = 3, event_stream = 4 };
+enum AppendRequestField : unsigned { append_stream = 1, append_events = 3 };
+enum NewEventField : unsigned { new_event_type = 1, new_event_data };
+enum AppendResponseField : unsigned { appended_first_position = 1, appended_version = 3 };
 enum ReadStreamRequestField : unsigned { read_stream = 1, read_limit = 4 };
 constexpr unsigned response_events = 1;
 constexpr unsigned stream_request_commands = 1;
@@ -49,6 +52,11 @@ Requests::Requests(const Settings& settings, std::uint64_t seed)
   append_text(head_, request_category, category_);
   append_text(tail_, request_command, command_);
   append_text(tail_, request_payload, payload_);
+  if (settings.workload != Workload::append) return;
+  std::string event;
+  append_text(event, new_event_type, settings.event_type);
+  append_text(event, new_event_data, payload_);
+  for (std::size_t count = 0; count < settings.batch; ++count) append_text(events_, append_events, event);
 }
 
 void Requests::stream_of(std::uint64_t entity, std::string& out) const {
@@ -75,6 +83,14 @@ void Requests::append_command(std::string& out, std::uint64_t tag, std::uint64_t
   append_text(out, stream_request_commands, command);
 }
 
+std::string_view Requests::append(std::uint64_t entity) {
+  stream_of(entity, id_);
+  message_.clear();
+  append_text(message_, append_stream, id_);
+  message_ += events_;
+  return message_;
+}
+
 std::string_view Requests::read_stream(std::uint64_t entity) {
   stream_of(entity, id_);
   message_.clear();
@@ -90,6 +106,20 @@ Ending check_response(std::string_view message, std::string_view stream) {
     if (fields.number() == response_rejected) return {.outcome = Outcome::rejected};
   }
   return {.outcome = Outcome::wrong, .error = "an answer that is no ExecuteResponse"};
+}
+
+Ending check_appended(std::string_view message, std::uint64_t batch) {
+  std::uint64_t first = 0;  // absent: 0
+  std::uint64_t version = 0;
+  FieldReader fields(message);
+  while (fields.next()) {
+    if (fields.number() == appended_first_position) first = fields.value();
+    if (fields.number() == appended_version) version = fields.value();
+  }
+  if (fields.broken() || version != first + batch) {
+    return {.outcome = Outcome::wrong, .error = "an AppendResponse with the wrong version"};
+  }
+  return {.events = batch};
 }
 
 Ending check_failure(std::uint32_t code, std::string_view message, std::string& text) {

@@ -14,6 +14,7 @@ namespace thalo::load {
 
 inline constexpr std::string_view execute_path = "/thalo.v1.Commands/Execute";
 inline constexpr std::string_view execute_stream_path = "/thalo.v1.Commands/ExecuteStream";
+inline constexpr std::string_view append_path = "/thalo.v1.Events/Append";
 inline constexpr std::string_view read_all_path = "/thalo.v1.Events/ReadAll";
 inline constexpr std::string_view read_stream_path = "/thalo.v1.Events/ReadStream";
 inline constexpr std::string_view head_path = "/thalo.v1.Events/Head";
@@ -33,6 +34,8 @@ class Requests {
   std::string_view execute(std::uint64_t entity);
   // Appends a Command of an ExecuteStreamRequest.
   void append_command(std::string& out, std::uint64_t tag, std::uint64_t entity);
+  // An AppendRequest of a batch of events; the text lives until the next call.
+  std::string_view append(std::uint64_t entity);
   // A ReadStreamRequest; the text lives until the next call.
   std::string_view read_stream(std::uint64_t entity);
 
@@ -53,12 +56,15 @@ class Requests {
   std::mt19937_64 random_;
   std::string head_;  // the fields before and behind the id
   std::string tail_;
+  std::string events_;  // of an AppendRequest
   std::string message_;
   std::string id_;
 };
 
 // What an ExecuteResponse says; `stream` is the one its events must belong to.
 Ending check_response(std::string_view message, std::string_view stream);
+// What an AppendResponse says of `batch` events.
+Ending check_appended(std::string_view message, std::uint64_t batch);
 // What a call's status says when it is not OK.
 Ending check_failure(std::uint32_t code, std::string_view message, std::string& text);
 

@@ -114,7 +114,8 @@ void watch(const std::vector<std::unique_ptr<Driver>>& drivers, TimePoint begin,
            const ProgressCallback& progress) {
   while (true) {
     const TimePoint now = Clock::now();
-    if (now >= window.end) return;
+    const auto ended = [](const auto& driver) { return driver->ended(); };
+    if (now >= window.end || std::ranges::all_of(drivers, ended)) return;
     std::this_thread::sleep_for(std::min<nanoseconds>(progress_interval, window.end - now));
     Progress state;
     for (const auto& driver : drivers) state.done += driver->recorder().progress();
@@ -162,9 +163,10 @@ base::Result<std::unique_ptr<Run>> run(const Settings& settings, const ProgressC
   const double cpu = cpu_seconds();
   const TimePoint begin = Clock::now();
   const Window window = window_of(settings, begin);
-  const Pace pace{.rate = settings.rate / static_cast<double>(settings.threads), .begin = begin};
   std::vector<std::unique_ptr<Driver>> drivers;
   for (std::size_t index = 0; index < settings.threads; ++index) {
+    Pace pace{.rate = settings.rate / static_cast<double>(settings.threads), .begin = begin};
+    if (settings.operations > 0) pace.operations_max = share(settings.operations, settings.threads, index);
     drivers.push_back(std::make_unique<Driver>(window, pace));
   }
   std::vector<std::thread> threads;

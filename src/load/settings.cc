@@ -61,6 +61,9 @@ base::Result<> check(const Settings& settings) {
   if (auto payload = padded(settings.payload, settings.payload_bytes); !payload) {
     return std::unexpected(payload.error());
   }
+  if (settings.distribution == Distribution::each && settings.threads > 1) {
+    return wrong("--distribution each needs --threads 1: several threads would take the same entities");
+  }
   return {};
 }
 

@@ -14,7 +14,8 @@ namespace thalo::load {
 enum class Workload : std::uint8_t {
   write,   // Commands.Execute, one call a command
   stream,  // Commands.ExecuteStream, one stream a connection
-  read,    // Events.ReadAll, again and again from the beginning
+  append,  // Events.Append, `batch` events a call
+  read,    // Events.ReadAll, again and again
   mixed,   // Execute, and Events.ReadStream of the entities written
   empty,   // a method that does nothing: the ceiling
 };
@@ -32,6 +33,7 @@ struct Settings {
   std::size_t threads = 1;
   std::chrono::nanoseconds duration{std::chrono::seconds{10}};
   std::chrono::nanoseconds warm_up{std::chrono::seconds{2}};
+  std::uint64_t operations = 0;  // ends after so many, if the duration has not ended yet; 0: no limit
   double rate = 0;  // operations a second whether or not the last ones are answered; 0: as fast as answers come
   std::uint64_t seed = 1;
 
@@ -42,8 +44,9 @@ struct Settings {
   std::string entity_prefix = "bench";
   std::uint64_t entities = 1000;
   Distribution distribution = Distribution::uniform;
-  std::size_t batch = 256;     // stream: commands in a message at most
-  unsigned read_percent = 50;  // mixed: how many operations are reads
+  std::size_t batch = 256;                 // stream: commands in a message at most; append: events in a call
+  std::string event_type = "Incremented";  // append
+  unsigned read_percent = 50;              // mixed: how many operations are reads
   std::string empty_method = "/grpc.health.v1.Health/Check";
 };
 

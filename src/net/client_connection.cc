@@ -89,8 +89,7 @@ base::Result<Socket> connect_to(const std::string& address, Clock::time_point de
     last = std::move(socket.error());
   }
   ::freeaddrinfo(found);
-  return base::fail(last.code,
-                    "cannot connect to " + address + ": " + last.message + "; is a server running there?");
+  return base::fail(last.code, "cannot connect to " + address + ": " + last.message + "; is a server running there?");
 }
 
 class SocketConnection final : public ClientConnection {
@@ -116,6 +115,7 @@ class SocketConnection final : public ClientConnection {
   void send(ClientCall& call, std::string_view message) override { session_.send(call, message); }
   void half_close(ClientCall& call) override { session_.half_close(call); }
   void cancel(ClientCall& call) override { session_.cancel(call); }
+  void forget(ClientCall& call) override { session_.forget(call); }
   int descriptor() const override { return socket_.descriptor(); }
   bool lost() const override { return session_.lost(); }
   bool write_waits() const override { return !output_.empty(); }

@@ -61,6 +61,8 @@ class ClientConnection {
   virtual void half_close(ClientCall& call) = 0;
   // The server is told to stop; on_end follows with CANCELLED.
   virtual void cancel(ClientCall& call) = 0;
+  // As cancel(), but the call hears nothing more and may go away.
+  virtual void forget(ClientCall& call) = 0;
 
   virtual int descriptor() const = 0;
   // Takes what has arrived. An error means the connection is lost; its calls have been told.

@@ -218,6 +218,14 @@ void ClientSession::cancel(ClientCall& call) {
   if (state.under_way) nghttp2_submit_rst_stream(http2_, NGHTTP2_FLAG_NONE, state.stream_id, NGHTTP2_CANCEL);
 }
 
+void ClientSession::forget(ClientCall& call) {
+  ClientCallState& state = *call.state_;
+  if (!state.under_way) return;
+  cancel(call);
+  nghttp2_session_set_stream_user_data(http2_, state.stream_id, nullptr);
+  unlink(state);
+}
+
 base::Result<> ClientSession::receive(std::string_view bytes) {
   const ssize_t taken =
       nghttp2_session_mem_recv(http2_, reinterpret_cast<const std::uint8_t*>(bytes.data()), bytes.size());
@@ -297,11 +305,15 @@ void ClientSession::on_not_sent(std::int32_t stream_id) {
 }
 
 void ClientSession::end(ClientCallState& state, const Status& status) {
+  unlink(state);
+  state.call->on_end(status);
+}
+
+void ClientSession::unlink(ClientCallState& state) {
   state.under_way = false;
   (state.previous == nullptr ? calls_ : state.previous->next) = state.next;
   if (state.next != nullptr) state.next->previous = state.previous;
   state.next = state.previous = nullptr;
-  state.call->on_end(status);
 }
 
 }  // namespace thalo::net

@@ -43,6 +43,7 @@ class ClientSession {
   void send(ClientCall& call, std::string_view message);
   void half_close(ClientCall& call);
   void cancel(ClientCall& call);
+  void forget(ClientCall& call);
 
   base::Result<> receive(std::string_view bytes);
   // Appends what is to be sent, some more than `size_bytes_max` at most.
@@ -62,6 +63,7 @@ class ClientSession {
   void on_closed(ClientCallState& state, std::uint32_t error_code);
   void on_not_sent(std::int32_t stream_id);
   void end(ClientCallState& state, const Status& status);
+  void unlink(ClientCallState& state);
 
   nghttp2_session* http2_ = nullptr;
   const std::string authority_;

@@ -6,6 +6,7 @@ import pytest
 from harness import add_module, runtime, thalo
 
 SHORT = ("--duration", "1", "--warm-up", "0.2")
+LONG = ("--duration", "600", "--warm-up", "0")  # ended by --operations
 
 
 @pytest.fixture(scope="module")
@@ -16,8 +17,8 @@ def server(tmp_path_factory):
         yield started
 
 
-def bench(server, workload, *flags):
-    done = thalo("bench", workload, "--url", f"http://{server.target}", "--json", *SHORT, *flags)
+def bench(server, workload, *flags, times=SHORT):
+    done = thalo("bench", workload, "--url", f"http://{server.target}", "--json", *times, *flags)
     assert done.returncode == 0, done.stderr
     result = json.loads(done.stdout)
     assert result["fault"] == ""
@@ -37,6 +38,7 @@ def stored(result):
         ["write", "--distribution", "zipf", "--threads", "2"],
         ["write", "--distribution", "hot"],
         ["write", "--rate", "200", "--callers", "32"],
+        ["write", "--distribution", "each", "--entities", "50", "--operations", "50"],
         ["stream", "--callers", "1000", "--connections", "2", "--batch", "50"],
     ],
     ids=" ".join,
@@ -45,6 +47,29 @@ def test_every_command_is_accepted_and_stored(server, flags):
     result = bench(server, *flags)
     assert result["total"]["accepted"] > 0
     assert stored(result) == result["total"]["events"] == result["total"]["accepted"]
+
+
+def test_operations_end_the_run(server):
+    result = bench(server, "write", "--operations", "50", "--entity-prefix", "counted", times=LONG)
+    assert result["total"]["accepted"] == stored(result) == 50
+
+
+def test_each_entity_in_turn(server):
+    bench(server, "write", "--distribution", "each", "--operations", "50", "--entity-prefix", "turn", times=LONG)
+    assert len(server.events("counter-turn0")) == len(server.events("counter-turn49")) == 1
+    assert server.events("counter-turn50") == []
+
+
+def test_appended_batches(server):
+    result = bench(server, "append", "--batch", "100", "--callers", "16")
+    assert stored(result) == result["total"]["events"] == 100 * result["total"]["accepted"] > 0
+
+
+def test_a_cold_entity_is_replayed_whole(server):
+    done = thalo("bench", "coldstart", "--url", f"http://{server.target}", "--json", "--events", "3000", "--streams", "2")
+    assert done.returncode == 0, done.stderr
+    result = json.loads(done.stdout)
+    assert len(result["replay_seconds"]) == 2 and result["events_per_second"] > 0
 
 
 def test_reads_see_every_event_in_order(server):
@@ -134,6 +159,8 @@ def test_another_writer_spoils_the_count_and_is_told(server):
         (["write", "--distribution", "gaussian"], "gaussian"),
         (["write", "--in-process"], "--in-process needs --store-path and --modules-path"),
         (["fsync"], "--store-path"),
+        (["write", "--distribution", "each", "--threads", "2"], "--distribution each needs --threads 1"),
+        (["coldstart", "--events", "0"], "--events must be 1 to 10000000"),
         (["write", "--url", "ftp:/x"], "is not of the form http://host:port"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",

@@ -1,0 +1,392 @@
+"""What is measured, in order. Each function returns figures; a figure is a target, what was measured, and its ceiling."""
+
+import json
+import random
+import subprocess
+import threading
+import time
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+
+from machinery import EmptyServer, Failed, MemoryWatch, Server
+
+
+@dataclass
+class Figure:
+    group: str
+    what: str
+    measured: str
+    target: str = ""
+    met: bool | None = None  # None: no target
+    ceiling: str = ""
+    command: str = ""
+
+
+@dataclass
+class Sizes:
+    """How long and how large: quick by default, as the targets say with FULL=1."""
+
+    full: bool
+    seconds: float = field(init=False)
+    events: int = field(init=False)
+    disk_events: int = field(init=False)
+    overload_seconds: float = field(init=False)
+
+    def __post_init__(self):
+        self.seconds = 20 if self.full else 5
+        self.events = 10_000_000 if self.full else 3_000_000
+        self.disk_events = 1_000_000 if self.full else 200_000
+        self.overload_seconds = 60 if self.full else 15
+
+
+def per_second(result, what="done"):
+    return result["per_second"][what]
+
+
+def latency(result, percentile, kind="write"):
+    """Milliseconds."""
+    return result["latency_us"][kind][percentile] / 1e3
+
+
+def rate(value):
+    return f"{value:,.0f}/s"
+
+
+def ms(value):
+    return f"{value:.2f} ms" if value < 10 else f"{value:,.0f} ms"
+
+
+class Measurements:
+    def __init__(self, build, bench, folder, sizes, say):
+        self.build, self.bench, self.folder, self.sizes, self.say = build, bench, folder, sizes, say
+        self.figures = []
+        self.curves = {}  # name -> list of (x, commands/s)
+        self.machine = None
+
+    def timed(self, seconds=None, warm_up=1):
+        return ["--duration", seconds or self.sizes.seconds, "--warm-up", warm_up]
+
+    def server(self, name, *flags, **options):
+        return Server(self.build, self.folder / name, *flags, **options)
+
+    def add(self, *arguments, **fields):
+        figure = Figure(*arguments, **fields)
+        self.figures.append(figure)
+        self.say(f"    {figure.what}: {figure.measured}" + (f" (target {figure.target})" if figure.target else ""))
+
+    # The floor and the ceiling.
+
+    def limits(self):
+        sync = self.bench("fsync", "--store-path", self.folder, "--duration", 3)
+        self.machine = sync["machine"]
+        self.file_system = sync["file_system"]
+        self.sync_ms = sync["latency_us"]["p50"] / 1e3
+        self.add("Limits", "fdatasync of 4 KiB", f"p50 {ms(self.sync_ms)}, p99 {ms(sync['latency_us']['p99'] / 1e3)}", command=sync["command"])
+        with EmptyServer(self.build) as empty:
+            flags = ["--url", empty.url, "--empty-method", "/bench.Empty/Inline", *self.timed(3)]
+            one = self.bench("empty", "--callers", 1, *flags)
+            many = self.bench("empty", *flags)
+        self.empty_ms = latency(one, "p50")
+        self.empty_rate = per_second(many)
+        self.add("Limits", "empty handler, 1 caller", f"{rate(per_second(one))}, p50 {ms(self.empty_ms)}", command=one["command"])
+        self.add("Limits", "empty handler, 256 callers", f"{rate(self.empty_rate)}, p99 {ms(latency(many, 'p99'))}", command=many["command"])
+
+    # Targets 1 to 4.
+
+    def commands(self):
+        with self.server("commands") as server:
+            url = ["--url", server.url, "--store-path", server.store]
+            self.unary(url)
+            self.lone(url)
+            self.streamed(url)
+            self.half_load(server, url)
+            mixed = self.bench("mixed", *url, *self.timed())
+            self.add(
+                "Beside", "mixed: half Execute, half ReadStream of 100 events",
+                f"{rate(per_second(mixed))}; writes p99 {ms(latency(mixed, 'p99'))}, reads p99 {ms(latency(mixed, 'p99', 'read'))}",
+                command=mixed["command"],
+            )
+
+    def unary(self, url):
+        many = self.bench("write", *url, *self.timed(warm_up=2), plot="write-256-callers")
+        self.write_rate = per_second(many)
+        share = self.write_rate / self.empty_rate
+        self.add(
+            "1 Unary, 256 callers", "1,000 entities", f"{rate(self.write_rate)}, {share:.0%} of the ceiling; p50 {ms(latency(many, 'p50'))}, p99 {ms(latency(many, 'p99'))}",
+            "55 % of an empty handler, and 60,000/s", share >= 0.55 and self.write_rate >= 60_000, rate(self.empty_rate), many["command"],
+        )
+        for name, target in (("hot", 0.9), ("zipf", None)):
+            result = self.bench("write", *url, *self.timed(), "--distribution", name, "--entity-prefix", name)
+            share = per_second(result) / self.write_rate
+            self.add(
+                "1 Unary, 256 callers", {"hot": "one hot entity", "zipf": "1,000 entities, Zipf"}[name],
+                f"{rate(per_second(result))}, {share:.0%} of the above; p99 {ms(latency(result, 'p99'))}",
+                f"{target:.0%} of the above" if target else "", share >= target if target else None, command=result["command"],
+            )
+
+    def lone(self, url):
+        one = self.bench("write", *url, "--callers", 1, *self.timed())
+        floor = self.empty_ms + self.sync_ms
+        p50 = latency(one, "p50")
+        self.add(
+            "2 Unary, 1 caller", "p50", f"{ms(p50)}, {p50 / floor:.2f} × the floor; {rate(per_second(one))}, p99 {ms(latency(one, 'p99'))}",
+            "1.4 × (empty p50 + fdatasync p50)", p50 <= 1.4 * floor, ms(floor), one["command"],
+        )
+
+    def streamed(self, url):
+        stream = self.bench("stream", *url, "--callers", 8192, "--connections", 4, *self.timed(warm_up=2))
+        self.add(
+            "3 Batched and in process", "ExecuteStream", f"{rate(per_second(stream))}, p99 {ms(latency(stream, 'p99'))}",
+            "200,000/s", per_second(stream) >= 200_000, command=stream["command"],
+        )
+        folder = self.folder / "in-process"
+        flags = ["--store-path", folder / "store", "--modules-path", self.folder / "commands" / "modules"]
+        folder.mkdir()
+        inside = self.bench("write", "--in-process", *flags, "--callers", 4096, *self.timed(warm_up=2))
+        self.add(
+            "3 Batched and in process", "in process", f"{rate(per_second(inside))}, p99 {ms(latency(inside, 'p99'))}",
+            "300,000/s", per_second(inside) >= 300_000, command=inside["command"],
+        )
+
+    def half_load(self, server, url):
+        half = ["--rate", int(self.write_rate / 2), "--callers", 2000]
+        seconds = 3 * self.sizes.seconds
+        calm = self.bench("write", *url, *half, *self.timed(seconds), plot="half-load")
+        self.add(
+            "4 Latency at half the load", "p99.9, with flushes and compaction as they come",
+            f"{ms(latency(calm, 'p99.9'))}; p50 {ms(latency(calm, 'p50'))}, p99 {ms(latency(calm, 'p99'))}, max {ms(latency(calm, 'max'))}",
+            "10 ms", latency(calm, "p99.9") <= 10, command=calm["command"],
+        )
+        published = 0
+        stopped = threading.Event()
+
+        def publish():
+            nonlocal published
+            component = (self.build.modules / "counter.wasm").read_bytes()
+            while not stopped.wait(1):
+                published += 1
+                file = self.folder / "published.wasm"
+                file.write_bytes(component + custom_section(f"version {published}"))
+                subprocess.run([self.build.thalo, "publish", "--url", server.url, "other", file], check=True, capture_output=True)
+
+        publisher = threading.Thread(target=publish)
+        publisher.start()
+        try:
+            busy = self.bench("write", *url, *half, *self.timed())
+        finally:
+            stopped.set()
+            publisher.join()
+        self.add(
+            "4 Latency at half the load", f"p99.9 while another module is published {published} times, about once a second",
+            f"{ms(latency(busy, 'p99.9'))}; p99 {ms(latency(busy, 'p99'))}, max {ms(latency(busy, 'max'))}",
+            "10 ms", latency(busy, "p99.9") <= 10, command=busy["command"],
+        )
+
+    # Targets 5 and 7: one store that grows.
+
+    def growth(self):
+        server = self.server("growth")
+        try:
+            url = ["--url", server.url, "--store-path", server.store]
+            self.curves["events"] = []
+            self.fill(url, 1000)
+            self.growth_point(url, 1000)
+            for events in [1_000_000, self.sizes.events]:
+                self.fill(url, events)
+                self.growth_point(url, events)
+            self.growth_figure("events stored", "events")
+            self.reading(url)
+            self.restarts(server)
+        finally:
+            server.kill()
+        self.streams()
+
+    def stored(self, url):
+        return self.bench("read", *url, "--callers", 1, "--duration", 0.1, "--warm-up", 0)["store"]["events_after"]
+
+    def fill(self, url, events):
+        """Until the store has so many events, in 10,000 streams."""
+        missing = events - self.stored(url)
+        if missing > 0:
+            batch = min(100, missing)
+            flags = ["--batch", batch, "--operations", missing // batch, "--entities", 10_000, "--entity-prefix", "fill"]
+            self.bench("append", *url, *flags, "--callers", 64, "--duration", 3600, "--warm-up", 0)
+
+    def growth_point(self, url, events):
+        result = self.bench("write", *url, *self.timed())
+        self.curves["events"].append((events, per_second(result)))
+        self.say(f"    with {events:,} events: {rate(per_second(result))}")
+
+    def growth_figure(self, what, curve):
+        rates = [value for _, value in self.curves[curve]]
+        spread = max(abs(value / rates[0] - 1) for value in rates)
+        self.add(
+            "7 Growth", what, ", ".join(f"{x:,}: {rate(value)}" for x, value in self.curves[curve]),
+            "within 20 % of the first", spread <= 0.2, command="thalo bench write (256 callers)",
+        )
+
+    def reading(self, url):
+        cold = self.bench("coldstart", *url, "--events", 100_000, "--streams", 3)
+        self.add(
+            "5 Reading and starting", "a cold entity of 100,000 events", rate(cold["events_per_second"]).replace("/s", " events/s"),
+            "500,000 events/s", cold["events_per_second"] >= 500_000, command=cold["command"],
+        )
+        read = self.bench("read", *url, "--callers", 1, *self.timed())
+        self.add(
+            "5 Reading and starting", "ReadAll over gRPC", rate(per_second(read, "events_read")).replace("/s", " events/s"),
+            "800,000 events/s", per_second(read, "events_read") >= 800_000, command=read["command"],
+        )
+
+    def restarts(self, server):
+        events = self.stored(["--url", server.url])
+        for name, end in (("after a clean stop", server.stop), ("after kill -9 under load", lambda: self.kill_under_load(server))):
+            end()
+            server.start()
+            now = self.stored(["--url", server.url])
+            if now < events:
+                raise Failed(f"{events} events before the restart, {now} behind it")
+            self.add(
+                "5 Reading and starting", f"start with {now / 1e6:.1f} million events, {name}", f"{server.start_seconds:.2f} s",
+                "2 s with 10 million", server.start_seconds <= 2, command="thalo-runtime, from exec to listening",
+            )
+            events = now
+
+    def kill_under_load(self, server):
+        load = subprocess.Popen(
+            [self.build.thalo, "bench", "write", "--url", server.url, "--duration", "10"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        )
+        time.sleep(3)
+        server.kill()
+        load.kill()
+        load.wait()
+
+    def streams(self):
+        with self.server("streams") as server:
+            url = ["--url", server.url, "--store-path", server.store]
+            self.curves["streams"] = []
+            for count in (100, 10_000, 1_000_000):
+                new = ["--distribution", "each", "--entities", count, "--operations", count, "--batch", 1]
+                self.bench("append", *url, *new, "--duration", 3600, "--warm-up", 0)
+                result = self.bench("write", *url, *self.timed(), "--entities", count)
+                self.curves["streams"].append((count, per_second(result)))
+                self.say(f"    with {count:,} streams: {rate(per_second(result))}")
+            self.growth_figure("streams, commands to random ones of them", "streams")
+
+    # Target 6.
+
+    def memory(self):
+        with self.server("memory", "--cache-size", 120_000) as server:
+            idle = server.memory_mb()
+            self.bench(
+                "write", "--url", server.url, "--distribution", "each", "--entities", 100_000, "--operations", 100_000, "--duration", 600, "--warm-up", 0
+            )
+            for entity in (0, 99_999):
+                state = subprocess.run(
+                    [self.build.thalo, "state", "--url", server.url, "counter", f"bench{entity}", "--describe", "--json"], capture_output=True, text=True, check=True
+                )
+                if not json.loads(state.stdout)["cached"]:
+                    raise Failed(f"entity {entity} is not in memory")
+            used = server.memory_mb()
+        self.add(
+            "6 Memory and disk", "100,000 counters in memory, resident bytes of the runtime", f"{used:.0f} MB ({idle:.0f} MB when started)",
+            "120 MB", used <= 120, command="thalo bench write --distribution each --entities 100000 --operations 100000",
+        )
+
+    def disk(self):
+        # An import waits for each event; many at once are committed together.
+        files = [self.folder / f"events-{number}.jsonl" for number in range(16)]
+        bytes_told = realistic_events(files, self.sizes.disk_events)
+        with self.server("disk") as server:
+            imports = [subprocess.Popen([self.build.thalo, "import", "--url", server.url, file], stderr=subprocess.DEVNULL) for file in files]
+            if any(done.wait() != 0 for done in imports):
+                raise Failed("an import failed")
+            if self.stored(["--url", server.url]) != self.sizes.disk_events:
+                raise Failed("not every event was imported")
+            server.stop()
+            # Once more, so that what the last log holds is in table files too.
+            server.start()
+            server.stop()
+            stored = server.store_bytes("*.sst")
+            others = server.store_bytes() - stored
+        share = stored / bytes_told
+        self.add(
+            "6 Memory and disk", f"{self.sizes.disk_events:,} orders as JSON events: table files ÷ bytes of stream name, type, data, metadata",
+            f"{share:.2f} ({stored / 1e6:.1f} MB ÷ {bytes_told / 1e6:.1f} MB; {others / 1e6:.1f} MB of logs and settings beside)",
+            "1.2", share <= 1.2, command="thalo import; two clean stops",
+        )
+
+    # Beyond the capacity.
+
+    def overload(self):
+        with self.server("overload", modules=("work",)) as server:
+            flags = ["--url", server.url, "--aggregate", "work", "--command", "Work", "--payload", '{"rounds":300000}', "--payload-size", 0]
+            before = self.bench("write", *flags, *self.timed())
+            capacity = per_second(before)
+            load = ["--rate", int(10 * capacity), "--callers", 30_000, "--connections", 32]
+            calm_mb = server.memory_mb()
+            with MemoryWatch(server) as watch:
+                over = self.bench("write", *flags, *load, *self.timed(self.sizes.overload_seconds, 2), plot="overload")
+            after = self.bench("write", *flags, *self.timed())
+        half = watch.samples[len(watch.samples) // 2 :]
+        growth = max(mb for _, mb in half) / max(mb for _, mb in watch.samples[: len(watch.samples) // 2]) - 1
+        group = "Overload: 10 × the capacity, open loop"
+        self.add(group, "capacity (a command of about half a millisecond)", rate(capacity), command=before["command"])
+        self.add(
+            group, "memory", f"{calm_mb:.0f} MB before, {watch.most_mb:.0f} MB at most; {growth:+.0%} in the second half", "flat: within 10 % in the second half",
+            growth <= 0.1, command=over["command"],
+        )
+        bound = 2 * 8192 / capacity * 1000  # two full queues
+        self.add(
+            group, "accepted commands", f"{rate(per_second(over))}, p50 {ms(latency(over, 'p50'))}, max {ms(latency(over, 'max'))}",
+            f"bounded by full queues: {ms(2 * bound)}", latency(over, "max") <= 2 * bound,
+        )
+        self.add(
+            group, "refused commands", f"{rate(per_second(over, 'refused'))}, p50 {ms(latency(over, 'p50', 'refused'))}, p99 {ms(latency(over, 'p99', 'refused'))}",
+            "at once: p50 within 20 ms", latency(over, "p50", "refused") <= 20,
+        )
+        share = per_second(after) / capacity
+        self.add(group, "throughput afterwards", f"{rate(per_second(after))}, {share:.0%} of before", "as before, ± 10 %", abs(share - 1) <= 0.1)
+
+
+def custom_section(text):
+    """A section that changes a component's digest and nothing else."""
+    body = bytes([4]) + b"note" + text.encode()
+    return bytes([0, len(body)]) + body
+
+
+def realistic_events(paths, count):
+    """Events of a web shop as a client would import them; returns the bytes of their names, types, data and metadata."""
+    choose = random.Random(7)
+    cities = ["Berlin", "Lyon", "Porto", "Graz", "Gent", "Turku", "Brno", "Aarhus", "Sevilla", "Galway"]
+    products = [f"{kind} {size}" for kind in ("Lamp", "Desk", "Chair", "Shelf", "Carpet", "Mirror") for size in ("S", "M", "L", "XL")]
+    versions = {}
+    total = 0
+    with ExitStack() as stack:
+        files = [stack.enter_context(open(path, "w")) for path in paths]
+        for position in range(count):
+            order = choose.randrange(count // 5)
+            stream = f"order-{order:08x}{order * 2654435761 % 2**32:08x}"
+            version = versions.get(stream, 0)
+            versions[stream] = version + 1
+            if version == 0:
+                kind = "OrderPlaced"
+                body = {
+                    "customer": f"c-{choose.getrandbits(48):012x}",
+                    "items": [
+                        {"product": choose.choice(products), "quantity": choose.randrange(1, 5), "unit_cents": choose.randrange(500, 90_000)}
+                        for _ in range(choose.randrange(1, 4))
+                    ],
+                    "ship_to": {"city": choose.choice(cities), "postcode": f"{choose.randrange(100_000):05d}", "street": f"Main Street {choose.randrange(200)}"},
+                    "currency": "EUR",
+                }
+            else:
+                kind = choose.choice(["PaymentReceived", "ParcelSent", "ParcelDelivered", "NoteAdded"])
+                body = {"reference": f"{choose.getrandbits(64):016x}", "amount_cents": choose.randrange(500, 90_000), "by": choose.choice(["web", "app", "desk"])}
+            text = json.dumps(body, separators=(",", ":"))
+            metadata = json.dumps({"correlation_id": f"{choose.getrandbits(128):032x}"}, separators=(",", ":"))
+            total += len(stream) + len(kind) + len(text.encode()) + len(metadata)
+            event = {"global_position": position, "position": version, "stream": stream, "type": kind, "time": 1_700_000_000_000 + 7 * position}
+            files[order % len(files)].write(json.dumps(event, separators=(",", ":"))[:-1] + f',"data":{text},"metadata":{metadata}}}\n')
+    return total
+
+

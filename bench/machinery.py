@@ -1,0 +1,167 @@
+"""Starts what is measured, drives it with `thalo bench`, and looks at its memory and disk."""
+
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import threading
+import time
+from pathlib import Path
+
+
+class Failed(Exception):
+    """A measurement whose result cannot be trusted or did not come."""
+
+
+class Build:
+    """The programs of a build folder."""
+
+    def __init__(self, folder):
+        self.folder = Path(folder).resolve()
+        self.thalo = self.folder / "bin" / "thalo"
+        self.runtime = self.folder / "bin" / "thalo-runtime"
+        self.empty_server = self.folder / "bin" / "bench_net_empty_server"
+        self.modules = self.folder / "modules"
+
+
+class Bench:
+    """Runs `thalo bench` and keeps what it said."""
+
+    def __init__(self, build, plots):
+        self.build = build
+        self.plots = plots
+
+    def __call__(self, workload, *flags, plot=None, name=None):
+        command = [self.build.thalo, "bench", workload, *flags, "--json"]
+        if plot:
+            command += ["--plot", self.plots / f"{plot}.svg"]
+        done = subprocess.run([str(part) for part in command], capture_output=True, text=True, timeout=3600)
+        if done.returncode != 0:
+            raise Failed(f"{' '.join(map(str, command[1:]))}\n{done.stderr.strip()}")
+        result = json.loads(done.stdout)
+        # The command as a reader can repeat it: the server's port and the temporary folder mean nothing to them.
+        result["command"] = f"thalo bench {workload} " + " ".join(readable(flags))
+        return result
+
+
+def readable(flags):
+    out, skip = [], False
+    for flag in map(str, flags):
+        if skip:
+            skip = False
+        elif flag in ("--url", "--store-path", "--modules-path", "--entity-prefix"):
+            skip = True
+        else:
+            out.append(f"'{flag}'" if "{" in flag else flag)
+    return out
+
+
+class Server:
+    """A thalo-runtime on a free port, on a folder of its own."""
+
+    def __init__(self, build, folder, *flags, modules=("counter",)):
+        self.folder = Path(folder)
+        self.store = self.folder / "store"
+        modules_folder = self.folder / "modules"
+        modules_folder.mkdir(parents=True, exist_ok=True)
+        for name in modules:
+            if not (modules_folder / f"{name}.wasm").exists():
+                shutil.copy(build.modules / f"{name}.wasm", modules_folder)
+        self.command = [build.runtime, "-s", self.store, "-m", modules_folder, "--addr", "127.0.0.1:0", *flags]
+        self.start()
+
+    def start(self):
+        begun = time.monotonic()
+        self.log = []
+        self.address = None
+        listening = threading.Event()
+        self.process = subprocess.Popen([str(part) for part in self.command], stderr=subprocess.PIPE, text=True)
+
+        def read():
+            for line in self.process.stderr:
+                self.log = self.log[-50:] + [line]
+                if found := re.search(r'listening addr="([^"]+)"', line):
+                    self.address = found[1]
+                    listening.set()
+            listening.set()
+
+        threading.Thread(target=read, daemon=True).start()
+        listening.wait(600)
+        self.start_seconds = time.monotonic() - begun
+        if not self.address:
+            raise Failed("thalo-runtime did not start:\n" + "".join(self.log))
+
+    @property
+    def url(self):
+        return f"http://{self.address}"
+
+    def stop(self):
+        self.process.send_signal(signal.SIGTERM)
+        self.process.wait(120)
+
+    def kill(self):
+        self.process.kill()
+        self.process.wait(60)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        if self.process.poll() is None:
+            self.kill()
+
+    def memory_mb(self, field="VmRSS"):
+        status = Path(f"/proc/{self.process.pid}/status").read_text()
+        return int(re.search(rf"{field}:\s+(\d+)", status)[1]) / 1024
+
+    def store_bytes(self, pattern="*"):
+        return sum(file.stat().st_size for file in self.store.rglob(pattern) if file.is_file())
+
+
+class MemoryWatch:
+    """The memory of a server while something is done to it."""
+
+    def __init__(self, server, seconds=0.25):
+        self.samples = []
+        self.stopped = threading.Event()
+
+        def watch():
+            begun = time.monotonic()
+            while not self.stopped.wait(seconds):
+                try:
+                    self.samples.append((time.monotonic() - begun, server.memory_mb()))
+                except (OSError, TypeError):
+                    return
+
+        self.thread = threading.Thread(target=watch, daemon=True)
+
+    def __enter__(self):
+        self.thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self.stopped.set()
+        self.thread.join()
+
+    @property
+    def most_mb(self):
+        return max((mb for _, mb in self.samples), default=0)
+
+
+class EmptyServer:
+    """Methods that do nothing, on Thalo's own transport: the ceiling."""
+
+    def __init__(self, build):
+        self.process = subprocess.Popen(
+            [str(build.empty_server), "127.0.0.1:0", "1"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+        )
+        self.url = "http://" + self.process.stdout.readline().strip()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.process.stdin.close()
+        self.process.wait(30)
