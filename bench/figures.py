@@ -100,12 +100,23 @@ class Measurements:
             self.lone(url)
             self.streamed(url)
             self.half_load(server, url)
+            self.subscribed(url)
             mixed = self.bench("mixed", *url, *self.timed())
             self.add(
                 "Beside", "mixed: half Execute, half ReadStream of 100 events",
                 f"{rate(per_second(mixed))}; writes p99 {ms(latency(mixed, 'p99'))}, reads p99 {ms(latency(mixed, 'p99', 'read'))}",
                 command=mixed["command"],
             )
+
+    def subscribed(self, url):
+        live = self.bench("subscribe", *url, "--subscribers", 8, "--rate", int(self.write_rate / 4), "--callers", 2000, *self.timed())
+        self.add(
+            "Beside", "8 live subscribers at a quarter of the maximum load: from the acknowledgement to the delivery",
+            f"p50 {ms(latency(live, 'p50', 'read'))}, p99 {ms(latency(live, 'p99', 'read'))}; {rate(per_second(live, 'events_read'))} events delivered",
+            command=live["command"],
+        )
+        behind = self.bench("catchup", *url, "--callers", 1, *self.timed())
+        self.add("Beside", "a subscriber that catches up", rate(per_second(behind, "events_read")).replace("/s", " events/s"), command=behind["command"])
 
     def unary(self, url):
         many = self.bench("write", *url, *self.timed(warm_up=2), plot="write-256-callers")
@@ -292,14 +303,20 @@ class Measurements:
             "120 MB", used <= 120, command="thalo bench write --distribution each --entities 100000 --operations 100000",
         )
 
+    def start_import(self, server, file):
+        command = [self.build.thalo, "import", "--url", server.url, "--timeout-ms", "600000", str(file)]
+        return subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+
     def disk(self):
         # An import waits for each event; many at once are committed together.
         files = [self.folder / f"events-{number}.jsonl" for number in range(16)]
         bytes_told = realistic_events(files, self.sizes.disk_events)
         with self.server("disk") as server:
-            imports = [subprocess.Popen([self.build.thalo, "import", "--url", server.url, file], stderr=subprocess.DEVNULL) for file in files]
-            if any(done.wait() != 0 for done in imports):
-                raise Failed("an import failed")
+            imports = [self.start_import(server, file) for file in files]
+            for done in imports:
+                _, errors = done.communicate()
+                if done.returncode != 0:
+                    raise Failed("an import failed: " + errors)
             if self.stored(["--url", server.url]) != self.sizes.disk_events:
                 raise Failed("not every event was imported")
             server.stop()

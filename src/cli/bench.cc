@@ -179,6 +179,8 @@ void add_command_flags(CLI::App& command, BenchFlags& flags) {
       ->capture_default_str();
   command.add_option("--events", flags.events, "coldstart: events of each stream")->capture_default_str();
   command.add_option("--streams", flags.streams, "coldstart: how many streams")->capture_default_str();
+  command.add_option("--subscribers", settings.subscribers, "subscribe: subscribers beside the callers")
+      ->capture_default_str();
   command.add_option("--read-percent", settings.read_percent, "mixed: how many operations are reads")
       ->capture_default_str();
 }
@@ -187,12 +189,14 @@ void add_command_flags(CLI::App& command, BenchFlags& flags) {
 
 void add_bench(CLI::App& app, Session& session) {
   static const std::map<std::string, load::Workload> workloads{
-      {"write", load::Workload::write}, {"stream", load::Workload::stream}, {"append", load::Workload::append},
-      {"read", load::Workload::read},   {"mixed", load::Workload::mixed},   {"empty", load::Workload::empty}};
+      {"write", load::Workload::write}, {"stream", load::Workload::stream},       {"append", load::Workload::append},
+      {"read", load::Workload::read},   {"subscribe", load::Workload::subscribe}, {"catchup", load::Workload::catchup},
+      {"mixed", load::Workload::mixed}, {"empty", load::Workload::empty}};
   auto flags = std::make_shared<BenchFlags>();
   CLI::App* command = app.add_subcommand("bench", "Put load on a runtime and measure what comes back");
   command->footer(
-      "Workloads: write (Execute), stream (ExecuteStream), append (Events.Append), read (ReadAll), mixed (Execute and "
+      "Workloads: write (Execute), stream (ExecuteStream), append (Events.Append), read (ReadAll), subscribe (Execute, "
+      "and subscribers beside it), catchup (Subscribe from the beginning), mixed (Execute and "
       "ReadStream), empty (a "
       "method that does nothing: the ceiling), fsync (what "
       "the disk alone takes), coldstart (the first command of an entity with many events).\nExample: thalo bench write "
@@ -202,10 +206,11 @@ void add_bench(CLI::App& app, Session& session) {
   add_server_flags(*command, flags->server);
   command
       ->add_option("workload", flags->workload,
-                   "What to do: write, stream, append, read, mixed, coldstart, empty, fsync")
+                   "What to do: write, stream, append, read, subscribe, catchup, mixed, coldstart, empty, fsync")
       ->required()
-      ->check(
-          CLI::IsMember({"write", "stream", "append", "read", "mixed", "coldstart", "empty", "fsync"}).description(""))
+      ->check(CLI::IsMember(
+                  {"write", "stream", "append", "read", "subscribe", "catchup", "mixed", "coldstart", "empty", "fsync"})
+                  .description(""))
       ->option_text("WORKLOAD");
   add_load_flags(*command, *flags);
   add_command_flags(*command, *flags);

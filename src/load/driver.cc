@@ -22,6 +22,7 @@ void Driver::run(Transport& transport) {
   idle_ = transport.callers(*this);
   // The last is taken first: the callers of different connections alternate.
   std::ranges::reverse(idle_);
+  transport.begin_beside(*this);
   if (pace_.rate == 0) {
     const std::vector<Caller*> all = std::exchange(idle_, {});
     for (Caller* caller : all) {
@@ -32,8 +33,8 @@ void Driver::run(Transport& transport) {
   for (; now < recorder_.window().end && !stopped_.load(std::memory_order_relaxed); now = Clock::now()) {
     if (pace_.rate > 0) begin_due(now);
     transport.flush();
-    const bool all_lost = under_way_ == 0 && idle_.empty();
-    const bool all_done = under_way_ == 0 && begun_ >= pace_.operations_max;
+    const bool all_lost = under_way_ <= beside_ && idle_.empty();
+    const bool all_done = under_way_ <= beside_ && begun_ >= pace_.operations_max;
     if (all_lost || all_done) break;
     transport.wait(patience(Clock::now()));
   }
@@ -56,6 +57,13 @@ void Driver::run(Transport& transport) {
     recorder_.record(now, now, {.outcome = Outcome::unknown, .error = "no answer came before the end of the run"});
   }
   ended_.store(true, std::memory_order_release);
+}
+
+void Driver::begin_beside(Caller& caller) {
+  caller.started_ = Clock::now();
+  ++under_way_;
+  ++beside_;
+  caller.begin();
 }
 
 void Driver::begin(Caller& caller, TimePoint started) {

@@ -36,6 +36,8 @@ class Transport {
   virtual ~Transport() = default;
   // Makes the callers, which end their operations with driver.finished(); they live as long as the transport.
   virtual std::vector<Caller*> callers(Driver& driver) = 0;
+  // Begins what goes on beside the load until end().
+  virtual void begin_beside(Driver&) {}
   // Sends what was begun since.
   virtual void flush() = 0;
   // Waits for answers, at most for `timeout`, and handles them.
@@ -68,6 +70,11 @@ class Driver {
   // The operation of `caller` has ended; may begin its next one.
   void finished(Caller& caller, const Ending& ending);
 
+  // Begins an operation that is not one of the load's: it is waited for, and not begun again.
+  void begin_beside(Caller& caller);
+  // Begun and not ended.
+  std::uint64_t under_way() const { return under_way_; }
+
   Recorder& recorder() { return recorder_; }
   bool ending() const { return ending_; }
   // Operations that were due and found no caller free when the window ended.
@@ -83,6 +90,7 @@ class Driver {
   Recorder recorder_;
   std::vector<Caller*> idle_;
   std::uint64_t under_way_ = 0;
+  std::uint64_t beside_ = 0;
   std::uint64_t begun_ = 0;
   std::uint64_t never_begun_ = 0;
   bool ending_ = false;

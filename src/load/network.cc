@@ -6,6 +6,8 @@
 
 #include "load/command_stream.h"
 #include "load/requests.h"
+#include "load/subscriber.h"
+#include "load/wire.h"
 
 namespace thalo::load {
 
@@ -13,11 +15,27 @@ namespace {
 
 using net::ClientConnection;
 
+// Whether a SubscribeResponse says so.
+bool has_caught_up(std::string_view message) {
+  constexpr unsigned response_caught_up = 4;
+  FieldReader fields(message);
+  while (fields.next()) {
+    if (fields.number() == response_caught_up && fields.value() != 0) return true;
+  }
+  return false;
+}
+
 // An empty method, Execute, or one of the two for a mixed load.
 class UnaryCaller final : public Caller, public net::ClientCall {
  public:
-  UnaryCaller(const Settings& settings, Requests& requests, ClientConnection& connection, Driver& driver)
-      : settings_(settings), requests_(requests), connection_(connection), driver_(driver) {}
+  // `acknowledged` may be null.
+  UnaryCaller(const Settings& settings, Requests& requests, ClientConnection& connection, Driver& driver,
+              Acknowledged* acknowledged)
+      : settings_(settings),
+        requests_(requests),
+        connection_(connection),
+        driver_(driver),
+        acknowledged_(acknowledged) {}
 
   void begin() override {
     ending_ = {};
@@ -54,6 +72,12 @@ class UnaryCaller final : public Caller, public net::ClientCall {
     } else if (!answered_ && ending_.kind == Kind::write) {
       fail_with("status OK without an answer");
     }
+    if (acknowledged_ != nullptr) {
+      const TimePoint now = std::chrono::steady_clock::now();
+      for (std::uint64_t event = 0; event < ending_.events; ++event) {
+        acknowledged_->add(ending_.global_position + event, now);
+      }
+    }
     driver_.finished(*this, ending_);
   }
 
@@ -70,21 +94,24 @@ class UnaryCaller final : public Caller, public net::ClientCall {
   Requests& requests_;
   ClientConnection& connection_;
   Driver& driver_;
+  Acknowledged* const acknowledged_;
   std::string stream_;
   std::uint64_t read_ = 0;
   Ending ending_;
   bool answered_ = false;
 };
 
-// Reads the whole store, again and again.
+// Reads the whole store, again and again: by ReadAll, or by a subscription until it has caught up.
 class ReadAllCaller final : public Caller, public net::ClientCall {
  public:
-  ReadAllCaller(ClientConnection& connection, Driver& driver) : connection_(connection), driver_(driver) {}
+  ReadAllCaller(ClientConnection& connection, Driver& driver, bool subscribes)
+      : connection_(connection), driver_(driver), subscribes_(subscribes) {}
 
   void begin() override {
     next_ = 0;
     in_order_ = true;
-    connection_.start(*this, read_all_path, {});
+    caught_up_ = false;
+    connection_.start(*this, subscribes_ ? subscribe_path : read_all_path, {});
   }
   bool lost() const override { return connection_.lost(); }
   void stop() {
@@ -97,15 +124,20 @@ class ReadAllCaller final : public Caller, public net::ClientCall {
     if (!in_order_) return;
     next_ += static_cast<std::uint64_t>(count);
     driver_.recorder().record_read(std::chrono::steady_clock::now(), static_cast<std::uint64_t>(count));
+    if (subscribes_ && !caught_up_ && has_caught_up(message)) {
+      caught_up_ = true;
+      connection_.cancel(*this);
+    }
   }
 
   void on_end(const net::Status& status) override {
     std::string text;
     Ending ending;
+    const bool wanted =
+        (driver_.ending() || caught_up_) && status.code == static_cast<std::uint32_t>(base::Code::cancelled);
     if (!in_order_) {
       ending = {.outcome = Outcome::wrong, .error = "the store's events are not in order"};
-    } else if (!status.is_ok() &&
-               !(driver_.ending() && status.code == static_cast<std::uint32_t>(base::Code::cancelled))) {
+    } else if (!status.is_ok() && !wanted) {
       ending = check_failure(status.code, status.message, text);
     }
     ending.kind = Kind::read;
@@ -115,15 +147,19 @@ class ReadAllCaller final : public Caller, public net::ClientCall {
  private:
   ClientConnection& connection_;
   Driver& driver_;
+  const bool subscribes_;
   std::uint64_t next_ = 0;
   bool in_order_ = true;
+  bool caught_up_ = false;
 };
 
 class NetworkTransport final : public Transport {
  public:
   NetworkTransport(const Settings& settings, std::size_t callers, std::unique_ptr<Connections> connections,
                    std::uint64_t seed)
-      : settings_(settings), count_(callers), connections_(std::move(connections)), requests_(settings, seed) {}
+      : settings_(settings), count_(callers), connections_(std::move(connections)), requests_(settings, seed) {
+    if (settings.workload == Workload::subscribe) acknowledged_ = std::make_unique<Acknowledged>();
+  }
 
   std::vector<Caller*> callers(Driver& driver) override {
     std::vector<Caller*> out;
@@ -132,7 +168,11 @@ class NetworkTransport final : public Transport {
       ClientConnection& connection = (*connections_)[place];
       switch (settings_.workload) {
         case Workload::read:
-          out.push_back(readers_.emplace_back(std::make_unique<ReadAllCaller>(connection, driver)).get());
+        case Workload::catchup:
+          out.push_back(readers_
+                            .emplace_back(std::make_unique<ReadAllCaller>(connection, driver,
+                                                                          settings_.workload == Workload::catchup))
+                            .get());
           break;
         case Workload::stream:
           if (place == streams_.size()) {
@@ -141,15 +181,31 @@ class NetworkTransport final : public Transport {
           out.push_back(streams_[place]->add_caller());
           break;
         default:
-          out.push_back(
-              unary_.emplace_back(std::make_unique<UnaryCaller>(settings_, requests_, connection, driver)).get());
+          out.push_back(unary_
+                            .emplace_back(std::make_unique<UnaryCaller>(settings_, requests_, connection, driver,
+                                                                        acknowledged_.get()))
+                            .get());
       }
     }
     return out;
   }
 
+  void begin_beside(Driver& driver) override {
+    driver_ = &driver;
+    if (settings_.workload != Workload::subscribe) return;
+    for (std::size_t index = 0; index < settings_.subscribers; ++index) {
+      ClientConnection& connection = (*connections_)[index % connections_->size()];
+      subscribers_.push_back(std::make_unique<Subscriber>(connection, driver, *acknowledged_, settings_.head));
+      driver.begin_beside(*subscribers_.back());
+    }
+  }
+
   void flush() override {
     for (auto& stream : streams_) stream->flush();
+    // When the last command has ended, every subscriber is to get every event.
+    if (!subscribers_.empty() && driver_->ending() && driver_->under_way() <= subscribers_.size()) {
+      for (auto& subscriber : subscribers_) subscriber->end_after(driver_->recorder().total().events);
+    }
     connections_->flush();
   }
   void wait(std::chrono::nanoseconds timeout) override { connections_->wait(timeout); }
@@ -164,6 +220,9 @@ class NetworkTransport final : public Transport {
   std::vector<std::unique_ptr<UnaryCaller>> unary_;
   std::vector<std::unique_ptr<ReadAllCaller>> readers_;
   std::vector<std::unique_ptr<CommandStream>> streams_;
+  std::vector<std::unique_ptr<Subscriber>> subscribers_;
+  std::unique_ptr<Acknowledged> acknowledged_;
+  Driver* driver_ = nullptr;
   std::unique_ptr<Connections> connections_;
   Requests requests_;
 };

@@ -56,7 +56,8 @@ struct Ending {
   Kind kind = Kind::write;
   Outcome outcome = Outcome::accepted;
   std::uint64_t events = 0;
-  std::string_view error{};  // when it did not succeed; lives until the call returns
+  std::uint64_t global_position = 0;  // of the first of them
+  std::string_view error{};           // when it did not succeed; lives until the call returns
 };
 
 class Recorder {
@@ -66,6 +67,8 @@ class Recorder {
   void record(TimePoint started, TimePoint ended, const Ending& ending);
   // Events of a read that is still under way.
   void record_read(TimePoint at, std::uint64_t events);
+  // An event that has reached a subscriber; its latency is one of a read.
+  void record_delivery(TimePoint acknowledged, TimePoint delivered);
   // Adds another thread's; both have ended.
   void add(const Recorder& other);
 

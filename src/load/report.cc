@@ -31,8 +31,9 @@ std::string load_text(const Settings& settings) {
   std::string out = fmt::format("{} callers", settings.callers);
   if (!settings.in_process) out += fmt::format(", {} connections", settings.connections);
   if (settings.workload == Workload::stream) out += fmt::format(", messages of up to {} commands", settings.batch);
+  if (settings.workload == Workload::subscribe) out += fmt::format(", {} subscribers", settings.subscribers);
   if (settings.workload == Workload::append) out += fmt::format(", {} events a call", settings.batch);
-  if (settings.workload != Workload::read && settings.workload != Workload::empty) {
+  if (writes(settings.workload)) {
     out += fmt::format(", {} entities ({}), payload of {} bytes", settings.entities,
                        distribution_name(settings.distribution),
                        padded(settings.payload, settings.payload_bytes).value_or(settings.payload).size());
@@ -48,12 +49,13 @@ std::string latency_row(std::string_view name, const Histogram& latency, double 
   return out + fmt::format(" {:>10}\n", duration_text(latency.max()));
 }
 
-std::string table(const Run& run) {
+std::string table(const Run& run, Workload workload) {
   const Recorder& recorder = run.recorder;
   std::string out = fmt::format("  {:<10} {:>14} ", "", "done");
   for (const double percent : percents) out += fmt::format(" {:>10}", fmt::format("p{}", percent));
   out += fmt::format(" {:>10}\n", "max");
-  constexpr std::array<std::string_view, kinds> names{"operations", "reads"};
+  const std::array<std::string_view, kinds> names{"operations",
+                                                  workload == Workload::subscribe ? "delivered" : "reads"};
   for (std::size_t kind = 0; kind < kinds; ++kind) {
     const Histogram& latency = recorder.latency(static_cast<Kind>(kind));
     if (latency.count() > 0) out += latency_row(names[kind], latency, per_second(latency.count(), run));
@@ -135,6 +137,7 @@ Json settings_json(const Settings& settings) {
           {"entities", settings.entities},
           {"distribution", distribution_name(settings.distribution)},
           {"batch", settings.batch},
+          {"subscribers", settings.subscribers},
           {"read_percent", settings.read_percent}};
 }
 
@@ -160,6 +163,10 @@ std::string workload_name(Workload workload) {
       return "stream";
     case Workload::append:
       return "append";
+    case Workload::subscribe:
+      return "subscribe";
+    case Workload::catchup:
+      return "catchup";
     case Workload::read:
       return "read";
     case Workload::mixed:
@@ -203,7 +210,7 @@ std::string to_text(const Report& report) {
       "Measured: {:.1f} s after {:.1f} s of warm-up; {:.2f} µs CPU of this process an operation\n\n", run.seconds,
       std::chrono::duration<double>(settings.warm_up).count(),
       run.cpu_seconds * 1e6 / static_cast<double>(std::max<std::uint64_t>(1, run.recorder.total().operations())));
-  return out + table(run) + '\n' + check_text(run);
+  return out + table(run, settings.workload) + '\n' + check_text(run);
 }
 
 std::string to_json(const Report& report) {

@@ -31,7 +31,10 @@ Ending check_accepted(std::string_view accepted, std::string_view stream) {
     ++out.events;
     FieldReader event(fields.text());
     bool right = false;
-    while (event.next()) right = right || (event.number() == event_stream && event.text() == stream);
+    while (event.next()) {
+      if (event.number() == event_global_position && out.events == 1) out.global_position = event.value();
+      right = right || (event.number() == event_stream && event.text() == stream);
+    }
     if (event.broken() || !right)
       return {.outcome = Outcome::wrong, .error = "an event of another stream in the answer"};
   }

@@ -17,6 +17,7 @@ inline constexpr std::string_view execute_stream_path = "/thalo.v1.Commands/Exec
 inline constexpr std::string_view append_path = "/thalo.v1.Events/Append";
 inline constexpr std::string_view read_all_path = "/thalo.v1.Events/ReadAll";
 inline constexpr std::string_view read_stream_path = "/thalo.v1.Events/ReadStream";
+inline constexpr std::string_view subscribe_path = "/thalo.v1.Subscriptions/Subscribe";
 inline constexpr std::string_view head_path = "/thalo.v1.Events/Head";
 
 class Requests {

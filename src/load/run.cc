@@ -37,10 +37,6 @@ double cpu_seconds() {
   return seconds(usage.ru_utime) + seconds(usage.ru_stime);
 }
 
-bool writes(Workload workload) {
-  return workload == Workload::write || workload == Workload::stream || workload == Workload::mixed;
-}
-
 std::size_t share(std::size_t whole, std::size_t parts, std::size_t index) {
   return whole / parts + (index < whole % parts ? 1 : 0);
 }
@@ -76,7 +72,7 @@ class Target {
       auto opened = InProcess::open(settings);
       if (!opened) return std::unexpected(opened.error());
       out.in_process_ = *std::move(opened);
-    } else if (writes(settings.workload)) {
+    } else if (writes(settings.workload) && settings.workload != Workload::append) {
       if (auto tried = try_command(settings); !tried) return std::unexpected(tried.error());
     }
     return out;
@@ -148,12 +144,14 @@ std::string Run::fault() const {
   return {};
 }
 
-base::Result<std::unique_ptr<Run>> run(const Settings& settings, const ProgressCallback& progress) {
-  if (auto checked = check(settings); !checked) return std::unexpected(checked.error());
+base::Result<std::unique_ptr<Run>> run(const Settings& wanted, const ProgressCallback& progress) {
+  if (auto checked = check(wanted); !checked) return std::unexpected(checked.error());
+  Settings settings = wanted;
   auto target = Target::open(settings);
   if (!target) return std::unexpected(target.error());
   auto before = target->events(settings);
   if (!before) return std::unexpected(before.error());
+  settings.head = before->value_or(0);
   std::vector<std::unique_ptr<Transport>> transports;
   for (std::size_t index = 0; index < settings.threads; ++index) {
     auto transport = target->transport(settings, index);

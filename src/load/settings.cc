@@ -17,6 +17,10 @@ std::unexpected<base::Error> wrong(std::string message) {
 
 }  // namespace
 
+bool writes(Workload workload) {
+  return workload != Workload::read && workload != Workload::catchup && workload != Workload::empty;
+}
+
 base::Result<std::string> padded(const std::string& payload, std::size_t size_bytes) {
   const auto members = base::json_members(payload);
   if (!members) return wrong("--payload is not a JSON object: " + payload);
@@ -60,6 +64,12 @@ base::Result<> check(const Settings& settings) {
   if (settings.payload_bytes > (std::size_t{8} << 20)) return wrong("--payload-size must be at most 8388608 bytes");
   if (auto payload = padded(settings.payload, settings.payload_bytes); !payload) {
     return std::unexpected(payload.error());
+  }
+  if (settings.workload == Workload::subscribe && settings.threads > 1) {
+    return wrong("subscribe needs --threads 1: the thread that writes an event times its delivery");
+  }
+  if (settings.workload == Workload::subscribe && (settings.subscribers == 0 || settings.subscribers > 1000)) {
+    return wrong("--subscribers must be 1 to 1000");
   }
   if (settings.distribution == Distribution::each && settings.threads > 1) {
     return wrong("--distribution each needs --threads 1: several threads would take the same entities");

@@ -12,12 +12,14 @@
 namespace thalo::load {
 
 enum class Workload : std::uint8_t {
-  write,   // Commands.Execute, one call a command
-  stream,  // Commands.ExecuteStream, one stream a connection
-  append,  // Events.Append, `batch` events a call
-  read,    // Events.ReadAll, again and again
-  mixed,   // Execute, and Events.ReadStream of the entities written
-  empty,   // a method that does nothing: the ceiling
+  write,      // Commands.Execute, one call a command
+  stream,     // Commands.ExecuteStream, one stream a connection
+  append,     // Events.Append, `batch` events a call
+  read,       // Events.ReadAll, again and again
+  subscribe,  // Execute, and Subscriptions.Subscribe beside it
+  catchup,    // Subscriptions.Subscribe from the beginning until it has caught up, again and again
+  mixed,      // Execute, and Events.ReadStream of the entities written
+  empty,      // a method that does nothing: the ceiling
 };
 
 struct Settings {
@@ -47,8 +49,13 @@ struct Settings {
   std::size_t batch = 256;                 // stream: commands in a message at most; append: events in a call
   std::string event_type = "Incremented";  // append
   unsigned read_percent = 50;              // mixed: how many operations are reads
+  std::size_t subscribers = 1;             // subscribe
+  std::uint64_t head = 0;                  // subscribe: events in the store before; found out by run()
   std::string empty_method = "/grpc.health.v1.Health/Check";
 };
+
+// Whether the workload executes commands or appends events.
+bool writes(Workload workload);
 
 // INVALID_ARGUMENT names the setting, what is wrong with it and what is allowed.
 base::Result<> check(const Settings& settings);

@@ -60,6 +60,19 @@ def test_each_entity_in_turn(server):
     assert server.events("counter-turn50") == []
 
 
+def test_subscribers_get_every_event_in_order(server):
+    result = bench(server, "subscribe", "--callers", "32", "--subscribers", "3")
+    assert result["total"]["events_read"] == 3 * stored(result) > 0
+    assert result["latency_us"]["read"]["count"] > 0
+
+
+def test_subscriptions_catch_up(server):
+    bench(server, "write", "--operations", "100", times=LONG)
+    result = bench(server, "catchup", "--callers", "2", "--connections", "2")
+    assert result["total"]["accepted"] > 0
+    assert result["total"]["events_read"] >= result["store"]["events_after"]
+
+
 def test_appended_batches(server):
     result = bench(server, "append", "--batch", "100", "--callers", "16")
     assert stored(result) == result["total"]["events"] == 100 * result["total"]["accepted"] > 0
@@ -160,6 +173,7 @@ def test_another_writer_spoils_the_count_and_is_told(server):
         (["write", "--in-process"], "--in-process needs --store-path and --modules-path"),
         (["fsync"], "--store-path"),
         (["write", "--distribution", "each", "--threads", "2"], "--distribution each needs --threads 1"),
+        (["subscribe", "--threads", "2"], "subscribe needs --threads 1"),
         (["coldstart", "--events", "0"], "--events must be 1 to 10000000"),
         (["write", "--url", "ftp:/x"], "is not of the form http://host:port"),
     ],
