@@ -49,9 +49,13 @@ function(thalo_executable name)
   target_link_libraries(${name} PRIVATE ${ARG_DEPS})
 endfunction()
 
-# thalo_test(NAME SOURCES a_test.cc DEPS libraries): a GoogleTest program, one ctest test per TEST.
+# thalo_test(NAME SOURCES a_test.cc DEPS libraries): a GoogleTest program, one ctest test per TEST. TIMEOUT seconds: only for tests that take long even
+# on a machine with nothing else to do.
 function(thalo_test name)
-  cmake_parse_arguments(ARG "" "" "SOURCES;DEPS" ${ARGN})
+  cmake_parse_arguments(ARG "" "TIMEOUT" "SOURCES;DEPS" ${ARGN})
+  if(NOT ARG_TIMEOUT)
+    set(ARG_TIMEOUT 600)
+  endif()
   thalo_executable(${name} SOURCES ${ARG_SOURCES} DEPS ${ARG_DEPS} GTest::gmock GTest::gtest_main)
-  gtest_discover_tests(${name} DISCOVERY_MODE PRE_TEST PROPERTIES TIMEOUT 600)
+  gtest_discover_tests(${name} DISCOVERY_MODE PRE_TEST PROPERTIES TIMEOUT ${ARG_TIMEOUT})
 endfunction()

@@ -46,6 +46,30 @@ base::Result<> damaged(const std::string& name, const std::string& what) {
   return fail(Code::data_loss, "the store " + name + " is damaged: " + what + "; restore it from a backup");
 }
 
+std::vector<std::string> find_logs(const std::filesystem::path& folder) {
+  std::vector<std::string> logs;
+  std::error_code error;
+  for (const auto& entry : std::filesystem::directory_iterator(folder, error)) {
+    if (entry.path().extension() == ".log") logs.push_back(entry.path().string());
+  }
+  return logs;
+}
+
+// Opening has moved what was in `logs` to files. Nobody has synced what a killed process left in them, and RocksDB
+// deletes them when it finds the time: a power cut could bring them back, torn, before new logs that are not. So they
+// are gone for good before anything new is acknowledged.
+rocksdb::Status remove_for_good(const std::vector<std::string>& logs, const std::string& folder, rocksdb::Env& env) {
+  rocksdb::Status status;
+  for (const std::string& log : logs) {
+    if (status.ok() && env.FileExists(log).ok()) status = env.DeleteFile(log);
+    if (status.IsNotFound() || status.IsPathNotFound()) status = rocksdb::Status::OK();
+  }
+  std::unique_ptr<rocksdb::Directory> directory;
+  if (status.ok()) status = env.NewDirectory(folder, &directory);
+  if (status.ok()) status = directory->Fsync();
+  return status;
+}
+
 base::Error opening_error(const rocksdb::Status& status, const std::string& name) {
   base::Error error = engine_error(status, "opening the store " + name);
   if (error.code == Code::data_loss) error.message += "; nothing was changed; restore the store from a backup";
@@ -64,6 +88,7 @@ base::Result<std::unique_ptr<Database>> Database::open(StoreFolder& folder, cons
                                                        const EngineHooks& hooks, Poison& poison) {
   if (auto checked = check_files(folder); !checked) return std::unexpected(std::move(checked.error()));
   if (auto checked = check_logs(folder.database_path()); !checked) return std::unexpected(std::move(checked.error()));
+  const auto old_logs = find_logs(folder.database_path());
   auto database_options = store::database_options(options, hooks, poison);
   database_options.create_if_missing = folder.is_new();
   database_options.create_missing_column_families = folder.is_new();
@@ -74,6 +99,8 @@ base::Result<std::unique_ptr<Database>> Database::open(StoreFolder& folder, cons
   const std::string name = folder.path().string();
   if (!status.ok()) return std::unexpected(opening_error(status, name));
   database->db_.reset(db);
+  const auto removed = remove_for_good(old_logs, folder.database_path().string(), *database_options.env);
+  if (!removed.ok()) return engine_failure(removed, "removing the old logs of the store " + name);
   if (folder.is_new()) {
     if (auto done = database->write_meta(folder, options); !done) return std::unexpected(std::move(done.error()));
   }

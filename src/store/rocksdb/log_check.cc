@@ -59,12 +59,13 @@ bool is_zero(std::string_view bytes) {
   return std::ranges::all_of(bytes, [](char byte) { return byte == 0; });
 }
 
-// A sector that was never written, in or behind the entry at `entry`; or the rest of the page in which it broke off.
+// A sector that was never written, in or behind the entry at `entry`, the last one being as long as the file goes; or
+// the rest of the page in which it broke off.
 bool has_unwritten_sector(std::string_view log, std::size_t entry, std::size_t broken) {
   const std::size_t page_end = std::min(log.size(), broken - broken % page_bytes + page_bytes);
   if (is_zero(log.substr(broken, page_end - broken))) return true;
   std::size_t at = (entry + sector_bytes - 1) / sector_bytes * sector_bytes;
-  for (; at + sector_bytes <= log.size(); at += sector_bytes) {
+  for (; at < log.size(); at += sector_bytes) {
     if (is_zero(log.substr(at, sector_bytes))) return true;
   }
   return false;

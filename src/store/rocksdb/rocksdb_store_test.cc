@@ -357,6 +357,13 @@ TEST_F(TornLogTest, UnwrittenToTheEnd) {
   expect_dropped();
 }
 
+TEST_F(TornLogTest, AnUnwrittenLastPageOfWhichTheFileHasOnlyAFewBytes) {
+  const auto page = (size_ - 50'000) / 4096 * 4096;
+  fs::resize_file(log_, page + 50);
+  write_zeros(page, 50);
+  expect_dropped();
+}
+
 TEST_F(TornLogTest, AnUnwrittenPageBeforeTheLastWriteIsDamage) {
   write_zeros(8192, 4096);
   expect_refused(Code::data_loss, log_.string() + " is damaged at byte ");
