@@ -91,6 +91,7 @@ void LoopFeed::remove(const std::string& name, Answer<> answer) {
     projection.stop_waiting(reason);
     projections_.erase(name);
     saved_cursors_.erase(name);
+    new_.erase(name);
     saver_.remove(name, answer);
   });
 }

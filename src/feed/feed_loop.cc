@@ -179,8 +179,10 @@ void LoopFeed::take_join(const JoinRequest& request, MemberId member, const std:
     return consumer->on_stopped(projection.error());
   }
   // It must not be forgotten again once somebody has had events of it. Joins behind it wait for the same save.
-  if (is_new || !saved_cursors_.contains(request.name)) {
+  if (is_new) new_.insert(request.name);
+  if (new_.contains(request.name)) {
     return saver_.save(request.name, [this, request, member, consumer](const base::Result<>& saved) {
+      if (saved) new_.erase(request.name);
       if (saved) return finish_join(request, member, consumer);
       joining_.erase(member);
       consumer->on_stopped(saved.error());

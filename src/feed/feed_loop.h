@@ -4,6 +4,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -81,6 +82,7 @@ class LoopFeed final : public Feed, public ProjectionHost {
   // Of the loop alone.
   std::map<std::string, std::unique_ptr<HostedProjection>> projections_;
   std::map<std::string, model::GlobalPosition> saved_cursors_;
+  std::set<std::string> new_;  // projections that are not durable yet
   // Members that left before their projection was durable.
   std::unordered_map<MemberId, bool> joining_;
   std::unordered_map<std::uint64_t, std::unique_ptr<HostedSubscription>> subscriptions_;

@@ -4,6 +4,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <condition_variable>
 #include <future>
 #include <mutex>
@@ -188,6 +189,30 @@ TEST_F(FeedTest, SkippedEventsAreCountedAndTheEndIsToldOnce) {
   const Followed more = subscriber->seen.wait([](const Followed& value) { return value.positions.size() == 2; });
   EXPECT_EQ(more.skipped, 207U);
   EXPECT_EQ(more.caught_up, 1);
+}
+
+TEST_F(FeedTest, NamedStreamsAreReadInGlobalOrderFromAnyPlace) {
+  options_.tail.batch_bytes = 1000;  // many reads
+  options_.tail.batch_events_max = 1;
+  restart();
+  std::vector<model::GlobalPosition> expected;
+  model::GlobalPosition next = 0;
+  for (int i = 0; i < 300; ++i) {
+    const std::string stream = "s-" + std::to_string(i * 7 % 5);
+    append(stream, 1 + static_cast<std::size_t>(i) % 3);
+    for (int event = 0; event < 1 + i % 3; ++event, ++next)
+      if (stream == "s-1" || stream == "s-3") expected.push_back(next);
+  }
+  for (const model::GlobalPosition from : {0, 1, 77, 300, 598}) {
+    auto subscriber = std::make_shared<TestSubscriber>();
+    auto subscription =
+        feed_->subscribe({.filter = {{.streams = {"s-3", "s-1", "s-9"}}}, .start = {.from = from}}, subscriber);
+    const Followed seen = subscriber->seen.wait([](const Followed& value) { return value.caught_up > 0; });
+    const auto begin = std::ranges::lower_bound(expected, from);
+    EXPECT_EQ(seen.positions, std::vector(begin, expected.end())) << from;
+    EXPECT_EQ(seen.next, next);
+    EXPECT_EQ(seen.skipped + seen.positions.size(), next - from);
+  }
 }
 
 TEST_F(FeedTest, OneBatchIsSharedByAllWhoFollow) {

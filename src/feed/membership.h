@@ -1,6 +1,7 @@
 // The member's side of a projection: what it says, on its way to the loop.
 #pragma once
 
+#include <algorithm>
 #include <functional>
 #include <memory>
 #include <mutex>
@@ -48,6 +49,9 @@ class MemberOutbox {
   Said said_;
 };
 
+// Of a failure's reason; what is kept is less.
+inline constexpr std::size_t reason_bytes_max = 4096;
+
 class HostedMembership final : public Membership {
  public:
   // `hear` is called on the loop when something was said.
@@ -60,6 +64,7 @@ class HostedMembership final : public Membership {
     say({MemberOutbox::Message::Kind::acknowledge, delivery, position, {}});
   }
   void fail(std::optional<std::uint64_t> delivery, model::GlobalPosition position, std::string reason) override {
+    reason.resize(std::min(reason.size(), reason_bytes_max));
     say({MemberOutbox::Message::Kind::fail, delivery, position, std::move(reason)});
   }
   void leave() override { say({MemberOutbox::Message::Kind::leave, {}, 0, {}}); }

@@ -125,10 +125,12 @@ class Model {
     const MemberId id = victim->first;
     members_.erase(victim);
     machine_.leave(id);
+    if (members_.empty()) may_repeat_ = true;  // the machine reads again from its cursor
   }
 
   void restart_or_reset() {
     if (pick(3) != 0) return;
+    may_repeat_ = true;
     if (pick(3) == 0) {
       const model::GlobalPosition to = pick(store_.size() + 1);
       machine_.reset(to);
@@ -243,6 +245,7 @@ class Model {
       more = !actions.deliveries.empty() || !actions.stops.empty() || !actions.reads.empty();
       for (auto& [id, delivery] : actions.deliveries) take(id, delivery);
       for (auto& [id, reason] : actions.stops) members_.erase(id);
+      if (!actions.stops.empty()) may_repeat_ = true;
       for (StreamRead& read : actions.reads) reads_.push_back(std::move(read));
       if (!reads_.empty() && pick(3) != 0) {
         answer_reads();
@@ -273,6 +276,9 @@ class Model {
         EXPECT_TRUE(std::ranges::any_of(inbox, [&](const auto& item) { return item.position == before; }))
             << "event " << event.global_position << " of " << stream << " was sent before " << before;
       }
+      // What is in somebody's hands, or was acknowledged since the last loss, is not sent again.
+      EXPECT_TRUE(may_repeat_ || !done_.contains(event.global_position))
+          << "event " << event.global_position << " of " << stream << " was done and is sent again";
       found->second.inbox.push_back({delivery.number(), event.global_position});
     });
   }
@@ -310,6 +316,7 @@ class Model {
   std::vector<StreamRead> reads_;
   std::set<model::GlobalPosition> done_;
   model::GlobalPosition begin_ = 0;
+  bool may_repeat_ = false;
 };
 
 class ProjectionModel : public ::testing::TestWithParam<int> {};

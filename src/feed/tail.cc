@@ -43,6 +43,7 @@ Reader::Reader(Tail& tail, const Filter& filter, model::GlobalPosition from, Pre
       filter_(filter),
       prepare_(std::move(prepare)),
       position_(from) {
+  if (auto places = StreamPlaces::of(filter)) places_ = std::make_shared<StreamPlaces>(*std::move(places));
   tail_.add(*this);
 }
 
@@ -54,6 +55,9 @@ void Reader::want() {
 
 void Reader::move_to(model::GlobalPosition position) {
   if (state_ == State::waiting) tail_.waiting_.fetch_sub(1);
+  // A read that is under way keeps what it has.
+  if (places_ != nullptr && state_ == State::reading)
+    places_ = std::make_shared<StreamPlaces>(*StreamPlaces::of(filter_));
   state_ = State::idle;
   ++asked_;
   position_ = position;
@@ -207,22 +211,32 @@ void Tail::tell_end() {
   }
 }
 
+// On the executor: the next stretch of one reader.
+base::Result<SharedBatch> Tail::read_stretch(model::GlobalPosition from, const Matcher& matcher, StreamPlaces* places) {
+  if (places != nullptr) {
+    auto read = places->read(store_, from, matcher, limits_.batch_bytes);
+    if (!read) return std::unexpected(read.error());
+    return SharedBatch(*std::move(read));
+  }
+  auto batch = std::make_shared<EventBatch>(from);
+  const auto read =
+      store_.read_all({.from = from, .scan_limit = limits_.scan_events_max}, [&](const model::EventView& event) {
+        if (matcher.matches(event)) batch->add(event);
+        batch->set_next(event.global_position + 1);
+        return batch->size_bytes() < limits_.batch_bytes;
+      });
+  // What could be read goes out first; the next read meets the error again.
+  if (!read && batch->next() == from) return std::unexpected(read.error());
+  return SharedBatch(std::move(batch));
+}
+
 void Tail::read_behind(Reader& reader) {
   reader.state_ = Reader::State::reading;
   auto work = [this, id = reader.id_, asked = ++reader.asked_, from = reader.position_, matcher = reader.matcher_,
-               prepare = reader.prepare_] {
-    auto batch = std::make_shared<EventBatch>(from);
-    const auto read =
-        store_.read_all({.from = from, .scan_limit = limits_.scan_events_max}, [&](const model::EventView& event) {
-          if (matcher->matches(event)) batch->add(event);
-          batch->set_next(event.global_position + 1);
-          return batch->size_bytes() < limits_.batch_bytes;
-        });
-    base::Result<SharedBatch> result = batch;
-    // What could be read goes out first; the next read meets the error again.
-    if (!read && batch->next() == from) result = std::unexpected(read.error());
-    if (result && prepare) prepare(*batch);
-    loop_.post([this, id, asked, result = std::move(result)]() mutable { take_read(id, asked, std::move(result)); });
+               places = reader.places_, prepare = reader.prepare_] {
+    auto read = read_stretch(from, *matcher, places.get());
+    if (read && prepare) prepare(**read);
+    loop_.post([this, id, asked, read = std::move(read)]() mutable { take_read(id, asked, std::move(read)); });
   };
   if (auto posted = executor_.post(std::move(work)); !posted) {
     loop_.post([this, id = reader.id_, asked = reader.asked_, error = posted.error()] {
@@ -258,11 +272,15 @@ void Tail::schedule_advance() {
 }
 
 void Tail::advance() {
+  const Loop::Time now = loop_.clock().steady_now();
+  if (now < next_advance_) return loop_.at(next_advance_, [this] { advance(); });
   advance_scheduled_.store(false);
   if (waiting_.load() == 0 || store_.head() <= end_) return;
   if (auto read = read_next_batch(); !read) return fail_waiting(read.error());
   if (store_.head() > end_) schedule_advance();
-  dispatch(SharedBatch(ring_.back()));
+  const std::size_t served = dispatch(SharedBatch(ring_.back()));
+  const auto others = static_cast<std::int64_t>(std::max<std::size_t>(served, 1)) - 1;
+  next_advance_ = now + std::min(limits_.pause_max, limits_.pause_per_reader * others);
   if (store_.head() <= end_) tell_end();
   if (on_moved_) on_moved_();
 }
@@ -289,7 +307,8 @@ base::Result<> Tail::read_next_batch() {
   return {};
 }
 
-void Tail::dispatch(const SharedBatch& batch) {
+std::size_t Tail::dispatch(const SharedBatch& batch) {
+  std::size_t served = 0;
   // By id: what one reader does with its events may end another.
   std::vector<std::uint64_t> candidates;
   interests_.for_candidates(*batch, [&](Reader& reader) {
@@ -306,9 +325,11 @@ void Tail::dispatch(const SharedBatch& batch) {
     if (selection.indexes.empty()) {
       wait_at_end(reader);
     } else {
+      ++served;
       hand_over(reader, std::move(selection), batch->next());
     }
   }
+  return served;
 }
 
 void Tail::fail_waiting(const base::Error& error) {

@@ -7,6 +7,7 @@
 #pragma once
 
 #include <atomic>
+#include <chrono>
 #include <cstdint>
 #include <deque>
 #include <functional>
@@ -21,6 +22,7 @@
 #include "feed/filter.h"
 #include "feed/loop.h"
 #include "feed/matcher.h"
+#include "feed/stream_reads.h"
 #include "store/store.h"
 
 namespace thalo::feed {
@@ -69,6 +71,7 @@ class Reader {
   const std::shared_ptr<const Matcher> matcher_;
   const Filter filter_;
   const Prepare prepare_;
+  std::shared_ptr<StreamPlaces> places_;  // of a filter that names its streams; the read under way has it
   std::uint64_t id_ = 0;
   State state_ = State::idle;
   bool told_end_ = false;    // its last stretch reached the end
@@ -105,6 +108,10 @@ struct TailLimits {
   std::size_t batch_bytes = std::size_t{256} << 10;  // about
   std::uint64_t batch_events_max = 4096;             // on the loop
   std::uint64_t scan_events_max = 50'000;            // looked at in one read on the executor
+  // With many who follow, the end moves this long after it moved last, for each of them but the first: a message costs
+  // more than the events in it.
+  std::chrono::microseconds pause_per_reader{100};
+  std::chrono::microseconds pause_max{3000};
 };
 
 class Tail {
@@ -130,6 +137,7 @@ class Tail {
   void serve(Reader& reader);
   bool serve_from_ring(Reader& reader);
   void wait_at_end(Reader& reader);
+  base::Result<SharedBatch> read_stretch(model::GlobalPosition from, const Matcher& matcher, StreamPlaces* places);
   void read_behind(Reader& reader);
   void take_read(std::uint64_t id, std::uint64_t asked, base::Result<SharedBatch> read);
   void hand_over(Reader& reader, Selection selection, model::GlobalPosition next);
@@ -138,7 +146,8 @@ class Tail {
   void schedule_advance();
   void advance();
   base::Result<> read_next_batch();
-  void dispatch(const SharedBatch& batch);
+  // Returns how many readers have got something.
+  std::size_t dispatch(const SharedBatch& batch);
   void tell_end();
   void fail_waiting(const base::Error& error);
 
@@ -160,6 +169,7 @@ class Tail {
 
   std::atomic<std::size_t> waiting_ = 0;  // readers at the end
   std::atomic<bool> advance_scheduled_ = false;
+  Loop::Time next_advance_{};
   std::uint64_t listener_ = 0;
 };
 
