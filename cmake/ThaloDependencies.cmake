@@ -24,6 +24,7 @@ target_include_directories(thalo_asio SYSTEM INTERFACE ${ASIO_INCLUDE_DIR})
 target_compile_definitions(thalo_asio INTERFACE ASIO_STANDALONE ASIO_NO_DEPRECATED)
 target_link_libraries(thalo_asio INTERFACE Threads::Threads)
 find_package(RocksDB REQUIRED)
+find_package(SQLite3 REQUIRED)
 
 # Wasmtime's C API and the componentizer: one static library, built once from pinned crates and kept outside the build folder.
 file(GLOB_RECURSE THALO_WASMTIME_SOURCES ${CMAKE_SOURCE_DIR}/third_party/wasmtime/*)

@@ -26,6 +26,16 @@ foreach(completion ${completions})
 endforeach()
 add_custom_target(thalo_completions ALL DEPENDS ${scripts})
 
+# The reference says what the programs, the protos and the WIT say.
+set(reference ${CMAKE_BINARY_DIR}/reference)
+file(GLOB reference_sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/proto/thalo/v1/*.proto ${CMAKE_SOURCE_DIR}/wit/*.wit)
+add_custom_command(OUTPUT ${reference}/api.md ${reference}/command-line.md ${reference}/guest-contract.md ${reference}/settings.md
+  COMMAND ${CMAKE_SOURCE_DIR}/scripts/reference ${CMAKE_BINARY_DIR}/bin ${reference}
+  DEPENDS thalo thalo-runtime ${CMAKE_SOURCE_DIR}/scripts/reference ${CMAKE_SOURCE_DIR}/proto/thalo.proto ${reference_sources} VERBATIM)
+add_custom_target(thalo_reference ALL DEPENDS ${reference}/api.md)
+install(DIRECTORY ${reference} DESTINATION ${CMAKE_INSTALL_DOCDIR})
+install(DIRECTORY ${CMAKE_SOURCE_DIR}/docs/guide DESTINATION ${CMAKE_INSTALL_DOCDIR})
+
 set(package_folder ${CMAKE_INSTALL_LIBDIR}/cmake/thalo)
 configure_package_config_file(${CMAKE_SOURCE_DIR}/cmake/package/thalo-config.cmake.in ${CMAKE_BINARY_DIR}/package/thalo-config.cmake
   INSTALL_DESTINATION ${package_folder} PATH_VARS CMAKE_INSTALL_BINDIR CMAKE_INSTALL_INCLUDEDIR NO_CHECK_REQUIRED_COMPONENTS_MACRO)

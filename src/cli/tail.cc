@@ -1,16 +1,20 @@
 // thalo tail: follow the store.
+#include <poll.h>
+
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <array>
-#include <csignal>
 #include <functional>
 #include <iostream>
 #include <memory>
 #include <optional>
+#include <stop_token>
 #include <thread>
+#include <utility>
 
 #include "cli/connection.h"
 #include "cli/event_text.h"
+#include "cli/interrupt.h"
 #include "cli/subcommands.h"
 #include "cli/terminal.h"
 
@@ -19,22 +23,20 @@ namespace {
 
 using std::chrono::milliseconds;
 
-constexpr milliseconds poll_interval{100};
+constexpr milliseconds backoff_first{100};
 constexpr milliseconds backoff_max{1000};
 
 struct TailFlags {
   ServerFlags server;
   std::optional<model::GlobalPosition> from;
-  client::ReadAllOptions filter;
+  client::Filter filter;
   bool json = false;
   bool no_follow = false;
 };
 
-volatile std::sig_atomic_t interrupted = 0;
-
-// Sleeps, but not past an interrupt for long.
-void rest(milliseconds time) {
-  for (milliseconds slept{0}; slept < time && interrupted == 0; slept += milliseconds(20))
+// Sleeps, but not past a stop for long.
+void rest(milliseconds time, const std::stop_token& stop) {
+  for (milliseconds slept{0}; slept < time && !stop.stop_requested(); slept += milliseconds(20))
     std::this_thread::sleep_for(milliseconds(20));
 }
 
@@ -52,42 +54,75 @@ bool print(const client::Event& event, const TailFlags& flags, bool colour) {
               << "  " << stream_text(event.stream, colour) << "  " << coloured(event.type, "1", colour) << "  "
               << event.data << '\n';
   }
-  return std::cout.good() && interrupted == 0;
+  return std::cout.good() && !interrupted();
 }
 
-int tail(TailFlags flags) {
-  std::signal(SIGINT, [](int) { interrupted = 1; });
-  std::signal(SIGTERM, [](int) { interrupted = 1; });
-  auto client = connect(flags.server);
-  if (!client) return report(client.error());
-  const bool colour = colour_wanted();
-  bool lost = false;
-  milliseconds backoff = poll_interval;
-  bool started = flags.from.has_value() || flags.no_follow;
-  flags.filter.from = flags.from.value_or(0);
-  while (interrupted == 0 && std::cout.good()) {
-    auto next = started ? (*client)->read_all(flags.filter,
-                                              [&](const client::Event& event) { return print(event, flags, colour); })
-                        : (*client)->head();
-    if (next) {
-      std::cout.flush();
-      if (flags.no_follow) return exit_ok;
-      if (lost) std::cerr << "connected again; going on from global position " << *next << '\n';
-      started = true;
-      lost = false;
-      backoff = poll_interval;
-      flags.filter.from = *next;
-      rest(poll_interval);
-      continue;
+// Requests a stop when Ctrl-C comes.
+std::jthread watch_interrupts(std::stop_source& stop) {
+  return std::jthread([&stop](const std::stop_token& done) {
+    pollfd ready{interrupt_fd(), POLLIN, 0};
+    while (!done.stop_requested()) {
+      if (::poll(&ready, 1, 100) > 0) {
+        stop.request_stop();
+        return;
+      }
     }
-    if (!next.error().retryable()) return report(next.error());
-    if (flags.no_follow) return report(next.error());
-    if (!lost) std::cerr << "waiting for the server: " << next.error().message << '\n';
-    lost = true;
-    rest(backoff);
+  });
+}
+
+int show_stored(client::Client& client, const TailFlags& flags, bool colour) {
+  client::ReadAllOptions options;
+  options.from = flags.from.value_or(0);
+  options.categories = flags.filter.categories;
+  options.streams = flags.filter.streams;
+  options.types = flags.filter.types;
+  const auto next = client.read_all(options, [&](const client::Event& event) { return print(event, flags, colour); });
+  return next ? exit_ok : report(next.error());
+}
+
+// Follows the store until Ctrl-C; a server that goes away is waited for.
+int follow(client::Client& client, const TailFlags& flags, bool colour) {
+  std::stop_source stop;
+  const auto watching = watch_interrupts(stop);
+  client::SubscribeOptions options{flags.from, flags.filter, milliseconds(0), stop.get_token()};
+  bool lost = false;
+  bool unseen_told = false;
+  milliseconds backoff = backoff_first;
+  const auto show = [&](const client::SubscriptionBatch& batch) {
+    if (lost) std::cerr << "connected again; going on from global position " << *options.from << '\n';
+    lost = false;
+    backoff = backoff_first;
+    for (const client::Event& event : batch.events) {
+      if (!print(event, flags, colour)) return false;
+    }
+    if (!batch.unseen.empty() && !std::exchange(unseen_told, true)) {
+      std::cerr << "nothing yet of";
+      for (const auto& part : batch.unseen) std::cerr << (&part == batch.unseen.data() ? " " : ", ") << part;
+      std::cerr << '\n';
+    }
+    std::cout.flush();
+    options.from = batch.next;
+    return std::cout.good();
+  };
+  while (!stop.stop_requested() && std::cout.good()) {
+    const auto ended = client.subscribe(options, show);
+    if (ended) break;
+    if (!ended.error().retryable()) return report(ended.error());
+    if (!lost) std::cerr << "waiting for the server: " << ended.error().message << '\n';
+    // Without a place to go on from, what is stored meanwhile would be missed.
+    lost = options.from.has_value();
+    rest(backoff, stop.get_token());
     backoff = std::min(backoff * 2, backoff_max);
   }
   return exit_ok;
+}
+
+int tail(const TailFlags& flags) {
+  catch_interrupts();
+  auto client = connect(flags.server);
+  if (!client) return report(client.error());
+  const bool colour = colour_wanted();
+  return flags.no_follow ? show_stored(**client, flags, colour) : follow(**client, flags, colour);
 }
 
 }  // namespace

@@ -21,13 +21,16 @@ struct Selection {
 class Delivery {
  public:
   Delivery() = default;
-  Delivery(std::uint64_t number, std::vector<Selection> selections)
-      : number_(number), selections_(std::move(selections)) {
+  Delivery(std::uint64_t number, std::uint64_t failures_seen, std::vector<Selection> selections)
+      : number_(number), failures_seen_(failures_seen), selections_(std::move(selections)) {
     for (const Selection& selection : selections_) size_ += selection.indexes.size();
   }
 
   // Counts from 1 for each member; what acknowledgements name.
   std::uint64_t number() const { return number_; }
+  // How many failures of the member were known when this was sent: what it has of a stream from before the stream's
+  // failure is withdrawn, what it gets from then on is meant.
+  std::uint64_t failures_seen() const { return failures_seen_; }
   std::size_t size() const { return size_; }  // events; at least one
   const std::vector<Selection>& selections() const { return selections_; }
 
@@ -45,6 +48,7 @@ class Delivery {
 
  private:
   std::uint64_t number_ = 0;
+  std::uint64_t failures_seen_ = 0;
   std::vector<Selection> selections_;
   std::size_t size_ = 0;
 };

@@ -52,6 +52,7 @@ struct Seen {
   std::vector<model::GlobalPosition> positions;
   std::vector<Delivery> deliveries;
   std::optional<model::GlobalPosition> joined;
+  std::vector<std::pair<std::uint64_t, model::GlobalPosition>> resets;  // and where it goes on
   std::optional<base::Error> stopped;
 };
 
@@ -59,6 +60,9 @@ class TestConsumer final : public Consumer {
  public:
   void on_joined(model::GlobalPosition cursor) override {
     seen.change([&](Seen& value) { value.joined = cursor; });
+  }
+  void on_resets(std::uint64_t resets, model::GlobalPosition cursor) override {
+    seen.change([&](Seen& value) { value.resets.emplace_back(resets, cursor); });
   }
   void on_events(const Delivery& delivery) override {
     seen.change([&](Seen& value) {
@@ -245,6 +249,39 @@ TEST_F(FeedTest, ARestartGoesOnAfterTheLastAcknowledgedPosition) {
   auto consumer = std::make_shared<TestConsumer>();
   auto membership = join(consumer);
   EXPECT_THAT(consumer->wait_for_events(3).positions, ElementsAre(7, 8, 9));
+}
+
+TEST_F(FeedTest, AResetIsToldBeforeTheEventsThatFollowItAndCountedForGood) {
+  append("x-1", 3);
+  {
+    auto consumer = std::make_shared<TestConsumer>();
+    auto membership = join(consumer);
+    consumer->wait_for_events(3);
+    membership->acknowledge({}, 2);
+    Collected<bool> done;
+    feed_->reset("p", {.from = 1},
+                 [&](base::Result<> result) { done.change([&](bool& value) { value = result.has_value(); }); });
+    EXPECT_TRUE(done.wait([](bool value) { return value; }));
+    const Seen seen = consumer->wait_for_events(5);
+    EXPECT_THAT(seen.positions, ElementsAre(0, 1, 2, 1, 2));
+    EXPECT_THAT(seen.resets, ElementsAre(std::pair(0U, 0U), std::pair(1U, 1U)));
+    feed_->stop();
+  }
+  restart();
+  auto consumer = std::make_shared<TestConsumer>();
+  auto membership = join(consumer);
+  EXPECT_THAT(consumer->wait_for_events(2).resets, ElementsAre(std::pair(1U, 1U)));
+}
+
+TEST_F(FeedTest, ADeliverySaysWhichFailuresItIsBehind) {
+  append("x-1", 2);
+  auto consumer = std::make_shared<TestConsumer>();
+  auto membership = join(consumer);
+  consumer->wait_for_events(2);
+  membership->fail({}, 0, "not now");
+  const Seen seen = consumer->wait_for_events(3);
+  EXPECT_EQ(seen.deliveries.front().failures_seen(), 0U);
+  EXPECT_EQ(seen.deliveries.back().failures_seen(), 1U);
 }
 
 TEST_F(FeedTest, AcknowledgementsAreSavedTogetherAndSoonWithoutAStop) {

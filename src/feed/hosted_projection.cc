@@ -33,6 +33,7 @@ void HostedProjection::join(MemberId member, Window window, std::string descript
   follow_reader();
   unreadable_.clear();
   consumer->on_joined(machine_.cursor());
+  consumer->on_resets(machine_.resets(), machine_.cursor());
   members_.emplace(member, Link{std::move(description), std::move(consumer)});
   machine_.join(member, window);
   machine_.tick(now_ms());
@@ -151,6 +152,7 @@ void HostedProjection::resume() {
 
 void HostedProjection::reset(model::GlobalPosition position) {
   machine_.reset(position);
+  for (const auto& [member, link] : members_) link.consumer->on_resets(machine_.resets(), position);
   move_to(position);
   unreadable_.clear();
   settle();

@@ -18,7 +18,7 @@ constexpr std::size_t entries_max = 500'000;
 }  // namespace
 
 ProjectionMachine::ProjectionMachine(const ProjectionPlace& place)
-    : policy_(place.policy), paused_(place.paused), read_position_(place.cursor) {
+    : policy_(place.policy), paused_(place.paused), resets_(place.resets), read_position_(place.cursor) {
   for (const HeldStream& info : place.held) {
     Held& held = held_[info.stream];
     held.info = info;
@@ -216,11 +216,12 @@ void ProjectionMachine::reset(model::GlobalPosition position) {
   held_.clear();
   unsent_ = unsent_bytes_ = trying_ = sending_ = 0;
   read_position_ = position;
+  ++resets_;
   ++changes_;
 }
 
 ProjectionPlace ProjectionMachine::place() const {
-  ProjectionPlace place{.cursor = cursor(), .paused = paused_, .policy = policy_};
+  ProjectionPlace place{.cursor = cursor(), .paused = paused_, .resets = resets_, .policy = policy_};
   for (const auto& [stream, held] : held_) place.held.push_back(held.info);
   std::ranges::sort(place.held, {}, &HeldStream::global_position);
   return place;

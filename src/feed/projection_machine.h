@@ -32,6 +32,7 @@ namespace thalo::feed {
 struct ProjectionPlace {
   model::GlobalPosition cursor = 0;
   bool paused = false;
+  std::uint64_t resets = 0;  // how often it was reset
   FailurePolicy policy = {};
   std::vector<HeldStream> held = {};
   friend bool operator==(const ProjectionPlace&, const ProjectionPlace&) = default;
@@ -102,6 +103,7 @@ class ProjectionMachine {
   std::size_t member_count() const { return members_.size(); }
   std::uint64_t unacknowledged(MemberId member) const;
   bool paused() const { return paused_; }
+  std::uint64_t resets() const { return resets_; }
   const FailurePolicy& policy() const { return policy_; }
   // Why nothing more is sent although events wait; empty: it runs.
   std::string stopped() const;
@@ -153,6 +155,7 @@ class ProjectionMachine {
     std::size_t unfinished = 0;
     std::size_t unfinished_bytes = 0;
     std::uint64_t last_delivery = 0;
+    std::uint64_t failures = 0;          // that it has reported
     model::GlobalPosition sent_end = 0;  // one past the greatest position ever sent
     bool ascending = true;               // the positions in `sent` are
   };
@@ -205,6 +208,7 @@ class ProjectionMachine {
 
   FailurePolicy policy_;
   bool paused_;
+  std::uint64_t resets_;
   std::vector<std::unique_ptr<Member>> members_;  // in the order of joining
   Slots slots_;
 

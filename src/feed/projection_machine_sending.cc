@@ -64,7 +64,8 @@ void ProjectionMachine::send_held(Member& member, Held& held) {
     ++held.loaded_next;
     ++held.unfinished;
   }
-  if (!selections.empty()) actions_.deliveries.emplace_back(member.id, Delivery(member.last_delivery, selections));
+  if (!selections.empty())
+    actions_.deliveries.emplace_back(member.id, Delivery(member.last_delivery, member.failures, selections));
 }
 
 void ProjectionMachine::send_live(Member& member) {
@@ -93,7 +94,7 @@ void ProjectionMachine::send_live(Member& member) {
       bytes += size_bytes;
     }
     if (selections.empty()) return;
-    actions_.deliveries.emplace_back(member.id, Delivery(member.last_delivery, std::move(selections)));
+    actions_.deliveries.emplace_back(member.id, Delivery(member.last_delivery, member.failures, std::move(selections)));
   }
 }
 
@@ -175,6 +176,7 @@ void ProjectionMachine::fail(MemberId id, std::optional<std::uint64_t> delivery,
                              std::string reason, std::int64_t now_ms) {
   Member* const member = find(id);
   if (member == nullptr) return;
+  ++member->failures;
   base::Error refusal;
   const auto place = place_of(*member, delivery, position, refusal);
   if (!refusal.message.empty()) return stop(id, std::move(refusal));

@@ -85,10 +85,10 @@ store::Cursor encode_record(const ProjectionRecord& record) {
   store::Cursor cursor{.next = record.place.cursor, .data = std::string(1, version)};
   std::string& out = cursor.data;
   const FailurePolicy& policy = record.place.policy;
-  for (const std::uint64_t number :
-       {record.place.paused ? flag_paused : 0, std::uint64_t{policy.attempts_max},
-        static_cast<std::uint64_t>(policy.backoff_first.count()),
-        static_cast<std::uint64_t>(policy.backoff_max.count()), std::uint64_t{policy.parked_streams_max}}) {
+  for (const std::uint64_t number : {record.place.paused ? flag_paused : 0, std::uint64_t{policy.attempts_max},
+                                     static_cast<std::uint64_t>(policy.backoff_first.count()),
+                                     static_cast<std::uint64_t>(policy.backoff_max.count()),
+                                     std::uint64_t{policy.parked_streams_max}, record.place.resets}) {
     store::append_varint(out, number);
   }
   store::append_varint(out, record.filter.size());
@@ -115,6 +115,7 @@ base::Result<ProjectionRecord> decode_record(std::string_view name, const store:
   record.place.policy.backoff_first = std::chrono::milliseconds(in.time_ms());
   record.place.policy.backoff_max = std::chrono::milliseconds(in.time_ms());
   record.place.policy.parked_streams_max = static_cast<std::uint32_t>(in.number());
+  record.place.resets = in.number();
   for (std::uint64_t left = in.count(); left > 0; --left) {
     store::Filter part;
     part.categories = take_texts(in);

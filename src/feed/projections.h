@@ -67,6 +67,9 @@ class Consumer {
   virtual ~Consumer() = default;
   // Once, before anything else: everything before `cursor` is done.
   virtual void on_joined(model::GlobalPosition cursor) { (void)cursor; }
+  // Right after on_joined, and after each reset: how often the projection was reset so far, and where it goes on. What
+  // was built of its events should be built anew when the number is another than last time.
+  virtual void on_resets(std::uint64_t resets, model::GlobalPosition cursor) { (void)resets, (void)cursor; }
   virtual void on_events(const Delivery& delivery) = 0;
   // The membership has ended and nothing follows. INVALID_ARGUMENT, FAILED_PRECONDITION: the projection has another
   // filter (both are shown), or what was acknowledged was not sent to this member. NOT_FOUND: it was deleted.

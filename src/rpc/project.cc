@@ -51,11 +51,12 @@ class Member final : public feed::Consumer {
     return true;
   }
 
-  void on_joined(model::GlobalPosition cursor) override {
+  void on_resets(std::uint64_t resets, model::GlobalPosition cursor) override {
     v1::ProjectResponse response;
+    response.set_resets(resets);
     response.set_cursor(cursor);
     response.set_head(store_.head());
-    for (const std::string& part : unseen_) response.add_unseen(part);
+    for (const std::string& part : std::exchange(unseen_, {})) response.add_unseen(part);
     queue_.send(response.SerializeAsString());
   }
   void on_events(const feed::Delivery& delivery) override {
@@ -63,6 +64,7 @@ class Member final : public feed::Consumer {
     for (const feed::Selection& selection : delivery.selections()) append_selection(store_.id(), selection, message);
     v1::ProjectResponse rest;
     rest.set_batch(delivery.number());
+    rest.set_failures_seen(delivery.failures_seen());
     rest.AppendToString(&message);
     queue_.send(std::move(message));
   }

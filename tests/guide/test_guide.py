@@ -1,0 +1,135 @@
+"""Every file and every command of docs/guide is what a reader gets.
+
+A fenced block with a path after its language is a file. A `console` block is commands, each behind "$ ", with the output that follows; "…" stands for
+any text on a line, or, alone on a line, for any lines. One folder and one shell's environment per page; `thalo-runtime &` starts a server that
+the page's later commands talk to.
+"""
+
+import os
+import re
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "e2e"))
+
+from harness import BUILD, ROOT, runtime  # noqa: E402
+
+GUIDE = ROOT / "docs" / "guide"
+BLOCK = re.compile(r"^```(\S*)[ ]?(.*)\n((?:.*\n)*?)^```$", re.MULTILINE)
+
+
+def blocks(page):
+    return [(language, path.strip(), text) for language, path, text in BLOCK.findall(page.read_text())]
+
+
+def commands(text):
+    """[(command, expected output)]"""
+    parts = re.split(r"^\$ ", text, flags=re.MULTILINE)
+    assert parts[0] == "", "a console block begins with a command"
+    return [tuple(part.split("\n", 1)) for part in parts[1:]]
+
+
+def matches(expected, output):
+    pattern = "".join(".*" if part == "…" else re.escape(part) for part in re.split("(…)", expected))
+    pattern = re.sub(r"(?m)^\.\*\\?\n", r"(?:.*\n)*", pattern)
+    return re.fullmatch(pattern, output) is not None
+
+
+class Reader:
+    """Types what the page says."""
+
+    def __init__(self, folder):
+        self.folder = folder
+        self.server = None
+        self.serving = None
+        self.background = []
+
+    def environment(self):
+        url = {"THALO_URL": f"http://{self.server.target}"} if self.server else {}
+        return {**os.environ, "PATH": f"{BUILD}/bin:{os.environ['PATH']}", "NO_COLOR": "1", **url}
+
+    def start_runtime(self, flags):
+        self.serving = runtime(self.folder, *flags)
+        self.server = self.serving.__enter__()
+
+    def type(self, command, expected):
+        if started := re.fullmatch(r"thalo-runtime ?(.*?) ?&", command):
+            return self.start_runtime(started[1].split())
+        if command == "kill -9 %1":
+            return self.server.kill()
+        if command.endswith(" &"):
+            self.background.append(subprocess.Popen(command[:-2].split(), cwd=self.folder, env=self.environment()))
+            return self.wait_for_projection()
+        done = subprocess.run(["bash", "-c", command], cwd=self.folder, env=self.environment(), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=300)
+        output = done.stdout
+        assert matches(expected, output), f"$ {command}\n{output}\nbut the page says\n{expected}"
+
+    def wait_for_projection(self):
+        """A program in the background is a projection; a reader takes longer to type than it to join."""
+        for _ in range(600):
+            listed = subprocess.run(["thalo", "projections", "--json"], env=self.environment(), capture_output=True, text=True, timeout=60)
+            if '"members":[{' in listed.stdout:
+                return
+            time.sleep(0.05)
+        raise AssertionError("no projection has joined")
+
+    def close(self):
+        for process in self.background:
+            process.kill()
+            process.wait()
+        if self.serving:
+            self.serving.__exit__(None, None, None)
+
+
+@pytest.mark.parametrize("page", sorted(GUIDE.glob("*.md")), ids=lambda page: page.stem)
+def test_what_the_page_says_is_what_happens(page, tmp_path):
+    # Pages go on with the aggregate of the first one.
+    files = blocks(GUIDE / "first-aggregate-cpp.md") if page.stem in CONTINUED else []
+    for _, path, text in files:
+        if path:
+            write(tmp_path / path, text)
+    reader = Reader(tmp_path)
+    try:
+        for language, path, text in blocks(page):
+            if language == "console":
+                for command, expected in commands(text):
+                    reader.type(command, expected)
+            elif path:
+                write(tmp_path / path, text)
+    finally:
+        reader.close()
+
+
+CONTINUED = {"testing", "commands-and-errors", "projections", "changing-events", "deploying", "limits-and-determinism"}
+
+
+def write(path, text):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text)
+
+
+def test_links_lead_somewhere():
+    for page in GUIDE.glob("*.md"):
+        for link in re.findall(r"\]\(([^)#]+)\)", page.read_text()):
+            assert link.startswith("https://") or (page.parent / link).exists(), f"{page.name} links to {link}"
+
+
+def test_the_reference_names_everything_there_is():
+    text = {page.stem: page.read_text() for page in (BUILD / "reference").glob("*.md")}
+    services = "".join(path.read_text() for path in (ROOT / "proto/thalo/v1").glob("*.proto"))
+    calls = re.findall(r"rpc (\w+)\(", services)
+    assert len(calls) > 20 and all(f"**{call}**" in text["api"] for call in calls)
+    assert "#### " not in text["api"] and "ExecuteRequest" in text["api"]
+    assert "## thalo execute\n" in text["command-line"] and "--expected-version" in text["command-line"]
+    assert "--shards" in text["settings"] and "THALO_SHARDS" in text["settings"]
+    assert "snapshot-format: func()" in text["guest-contract"]
+
+
+def test_a_wrong_page_is_noticed():
+    assert matches("a …\n", "a b\n") and not matches("a …\n", "b\n")
+    assert matches("…\nlast\n", "one\ntwo\nlast\n") and not matches("…\nlast\n", "one\nlast\nmore\n")
+    assert commands("$ a b\nc\n$ d\n") == [("a b", "c\n"), ("d", "")]
