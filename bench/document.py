@@ -12,14 +12,6 @@ the entity asked, reads are gapless, and the store has as many new events as wer
 Latency of an open loop (`--rate`) counts from the time an operation was due.
 """
 
-MICRO = """## Single parts
-
-- `bin/wasm_bench COUNTER.wasm Increment`: what a call into a guest, an instance and a module load cost.
-- `bin/store_bench FOLDER EVENTS`: appends, reads and reopening of the store alone.
-- `bin/bench_functions`: Google Benchmark of the hot functions: wire formats, JSON check, CRC, histogram.
-"""
-
-
 def table(figures):
     lines = ["| what | measured | target | | ceiling or floor |", "|---|---|---|---|---|"]
     for figure in figures:
@@ -33,7 +25,7 @@ def commands(figures):
     return "".join(f"    {command}\n" for command in seen)
 
 
-def page(figures, machine, file_system, full, version, plots):
+def page(figures, texts, machine, file_system, full, version, plots):
     groups = {}
     for figure in figures:
         groups.setdefault(figure.group, []).append(figure)
@@ -51,7 +43,8 @@ def page(figures, machine, file_system, full, version, plots):
         for plot, group, caption in plots:
             if name.startswith(group):
                 out.append(f"![{caption}](benchmarks/{plot}.svg)\n")
-    out.append(MICRO)
+    for title, text in texts:
+        out.append(f"## {title}\n\n```\n{text}\n```\n")
     return "\n".join(out)
 
 

@@ -5,6 +5,7 @@ import random
 import subprocess
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 
@@ -34,8 +35,8 @@ class Sizes:
 
     def __post_init__(self):
         self.seconds = 20 if self.full else 5
-        self.events = 10_000_000 if self.full else 3_000_000
-        self.disk_events = 1_000_000 if self.full else 200_000
+        self.events = 10_000_000
+        self.disk_events = 1_000_000 if self.full else 100_000
         self.overload_seconds = 60 if self.full else 15
 
 
@@ -60,6 +61,7 @@ class Measurements:
     def __init__(self, build, bench, folder, sizes, say):
         self.build, self.bench, self.folder, self.sizes, self.say = build, bench, folder, sizes, say
         self.figures = []
+        self.texts = []  # (title, what a program printed)
         self.curves = {}  # name -> list of (x, commands/s)
         self.machine = None
 
@@ -230,10 +232,9 @@ class Measurements:
 
     def growth_figure(self, what, curve):
         rates = [value for _, value in self.curves[curve]]
-        spread = max(abs(value / rates[0] - 1) for value in rates)
         self.add(
             "7 Growth", what, ", ".join(f"{x:,}: {rate(value)}" for x, value in self.curves[curve]),
-            "within 20 % of the first", spread <= 0.2, command="thalo bench write (256 callers)",
+            "the lowest at least 80 % of the highest", min(rates) >= 0.8 * max(rates), command="thalo bench write (256 callers)",
         )
 
     def reading(self, url):
@@ -303,20 +304,22 @@ class Measurements:
             "120 MB", used <= 120, command="thalo bench write --distribution each --entities 100000 --operations 100000",
         )
 
-    def start_import(self, server, file):
-        command = [self.build.thalo, "import", "--url", server.url, "--timeout-ms", "600000", str(file)]
-        return subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+    def import_file(self, server, file):
+        """Going on where it stopped when the connection failed, as an import can."""
+        command = [self.build.thalo, "import", "--url", server.url, "--timeout-ms", "600000", file]
+        for _ in range(3):
+            done = subprocess.run(command, capture_output=True, text=True)
+            if done.returncode == 0:
+                return
+        raise Failed("an import failed: " + done.stderr)
 
     def disk(self):
         # An import waits for each event; many at once are committed together.
         files = [self.folder / f"events-{number}.jsonl" for number in range(16)]
         bytes_told = realistic_events(files, self.sizes.disk_events)
         with self.server("disk") as server:
-            imports = [self.start_import(server, file) for file in files]
-            for done in imports:
-                _, errors = done.communicate()
-                if done.returncode != 0:
-                    raise Failed("an import failed: " + errors)
+            with ThreadPoolExecutor(len(files)) as pool:
+                list(pool.map(lambda file: self.import_file(server, file), files))
             if self.stored(["--url", server.url]) != self.sizes.disk_events:
                 raise Failed("not every event was imported")
             server.stop()
@@ -362,7 +365,22 @@ class Measurements:
             "at once: p50 within 20 ms", latency(over, "p50", "refused") <= 20,
         )
         share = per_second(after) / capacity
-        self.add(group, "throughput afterwards", f"{rate(per_second(after))}, {share:.0%} of before", "as before, ± 10 %", abs(share - 1) <= 0.1)
+        self.add(group, "throughput afterwards", f"{rate(per_second(after))}, {share:.0%} of before", "at least 90 % of before", share >= 0.9)
+
+
+    # The parts of the path of a command, alone.
+
+    def single(self):
+        bin = self.build.folder / "bin"
+        programs = [
+            ("The guest", [bin / "wasm_bench", self.build.modules / "counter.wasm", "Increment"]),
+            ("The store", [bin / "store_bench", self.folder, "1000000" if self.sizes.full else "300000"]),
+            ("Hot functions", [bin / "bench_functions", "--benchmark_min_time=0.2"]),
+        ]
+        for title, command in programs:
+            done = subprocess.run([str(part) for part in command], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, check=True)
+            self.texts.append((f"{title}: `{command[0].name}`", done.stdout.rstrip()))
+            self.say(f"    {title.lower()}")
 
 
 def custom_section(text):
