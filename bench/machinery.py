@@ -33,7 +33,7 @@ class Bench:
         self.build = build
         self.plots = plots
 
-    def __call__(self, workload, *flags, plot=None, name=None):
+    def __call__(self, workload, *flags, plot=None):
         command = [self.build.thalo, "bench", workload, *flags, "--json"]
         if plot:
             command += ["--plot", self.plots / f"{plot}.svg"]
@@ -43,6 +43,9 @@ class Bench:
         result = json.loads(done.stdout)
         # The command as a reader can repeat it: the server's port and the temporary folder mean nothing to them.
         result["command"] = f"thalo bench {workload} " + " ".join(readable(flags))
+        if plot:
+            file = self.plots / f"{plot}.svg"
+            file.write_text(file.read_text().replace(f">{result['command_line']}<", f">{result['command']}<"))
         return result
 
 

@@ -1,9 +1,10 @@
 """thalo bench: every workload runs, every answer is checked, and the counts agree with the store. Speed is not judged."""
 
 import json
+import subprocess
 
 import pytest
-from harness import add_module, runtime, thalo
+from harness import BUILD, ROOT, add_module, runtime, thalo
 
 SHORT = ("--duration", "1", "--warm-up", "0.2")
 LONG = ("--duration", "600", "--warm-up", "0")  # ended by --operations
@@ -192,3 +193,30 @@ def test_wrong_targets_are_told_before_any_load(server, tmp_path):
     assert done.returncode == 1 and "nosuch" in done.stderr
     done = thalo("bench", "write", "--in-process", "--store-path", tmp_path / "s", "--modules-path", tmp_path / "m")
     assert done.returncode == 1 and 'serves the aggregate "counter"' in done.stderr
+
+
+def test_the_page_shows_what_was_missed(monkeypatch):
+    monkeypatch.syspath_prepend(ROOT / "bench")
+    from document import curve, page
+    from figures import Figure
+
+    machine = {"measured_at": "2026-01-31 12:00", "processor": "A processor", "cores": 2, "memory_gb": 8, "kernel": "Linux", "load_average": 0.1}
+    figures = [Figure("1 Speed", "fast", "9/s", "5/s", True, "10/s", "thalo bench write"), Figure("1 Speed", "slow", "1/s", "5/s", False)]
+    text = page(figures, [("A part", "figures")], machine, "ext4", False, "0.9.0", [("fast", "1 ", "A picture")])
+    assert "Targets met: 1 of 2" in text
+    assert "| fast | 9/s | 5/s | met | 10/s |" in text and "| slow | 1/s | 5/s | **missed** |" in text
+    assert "    thalo bench write\n" in text and "(benchmarks/fast.svg)" in text and "```\nfigures\n```" in text
+    assert curve([(1, 10), (1000, 20)], "Title", "x").count("<circle") == 2
+
+
+def test_make_bench_names_its_parts():
+    done = subprocess.run([ROOT / "scripts" / "bench", BUILD, "nosuch"], capture_output=True, text=True)
+    assert done.returncode == 1 and "limits commands growth memory disk overload single" in done.stderr
+
+
+def test_make_bench_shows_floor_and_ceiling():
+    """One part from end to end, through the programs it drives; nothing is written into the tree."""
+    done = subprocess.run([ROOT / "scripts" / "bench", BUILD, "limits"], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    for what in ("fdatasync of 4 KiB", "empty handler, 1 caller", "empty handler, 256 callers"):
+        assert f"| {what} |" in done.stdout
