@@ -16,6 +16,11 @@ find_package(Protobuf REQUIRED)
 find_package(gRPC REQUIRED)
 find_package(PkgConfig REQUIRED)
 pkg_check_modules(NGHTTP2 REQUIRED IMPORTED_TARGET libnghttp2)
+# Relays: a kind is built in where its library is there.
+pkg_check_modules(HIREDIS IMPORTED_TARGET hiredis)
+pkg_check_modules(LIBNATS IMPORTED_TARGET libnats)
+pkg_check_modules(RDKAFKA IMPORTED_TARGET rdkafka)
+pkg_check_modules(LIBCURL IMPORTED_TARGET libcurl>=7.85)
 
 # Asio is header-only and ships no CMake package.
 find_path(ASIO_INCLUDE_DIR asio.hpp REQUIRED)

@@ -63,6 +63,7 @@ class LocalClient final : public client::Client {
     return needs_server();
   }
   base::Result<std::vector<client::Backup>> backups(const std::string&) override { return needs_server(); }
+  base::Result<std::vector<client::Relay>> relays() override { return needs_server(); }
   base::Result<std::vector<client::Module>> modules() override { return needs_server(); }
   base::Result<client::Module> module(const std::string&) override { return needs_server(); }
   base::Result<client::Module> publish(const std::string&, const std::string&) override { return needs_server(); }

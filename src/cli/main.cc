@@ -30,9 +30,9 @@ int main(int argc, char** argv) {
   app.require_subcommand(1);
   Session session;
   for (const auto add :
-       {add_new,    add_build,   add_sdk_path, add_execute,  add_dry_run,     add_events,     add_streams, add_tail,
-        add_state,  add_modules, add_publish,  add_rollback, add_projections, add_append,     add_export,  add_import,
-        add_verify, add_backup,  add_backups,  add_restore,  add_bench,       add_completion, add_man}) {
+       {add_new,    add_build,   add_sdk_path, add_execute,  add_dry_run,     add_events, add_streams,    add_tail,
+        add_state,  add_modules, add_publish,  add_rollback, add_projections, add_append, add_export,     add_import,
+        add_verify, add_backup,  add_backups,  add_restore,  add_relays,      add_bench,  add_completion, add_man}) {
     add(app, session);
   }
   refuse_negative_numbers(app);

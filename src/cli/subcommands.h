@@ -30,6 +30,7 @@ void add_import(CLI::App& app, Session& session);
 void add_verify(CLI::App& app, Session& session);
 void add_backup(CLI::App& app, Session& session);
 void add_backups(CLI::App& app, Session& session);
+void add_relays(CLI::App& app, Session& session);
 void add_restore(CLI::App& app, Session& session);
 void add_bench(CLI::App& app, Session& session);
 void add_completion(CLI::App& app, Session& session);

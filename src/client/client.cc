@@ -39,6 +39,39 @@ Backup from_wire(v1::Backup& backup) {
           std::move(*backup.mutable_store_id())};
 }
 
+std::string state_name(v1::Relay::State state) {
+  switch (state) {
+    case v1::Relay::STATE_STARTING:
+      return "starting";
+    case v1::Relay::STATE_RUNNING:
+      return "running";
+    case v1::Relay::STATE_RETRYING:
+      return "retrying";
+    case v1::Relay::STATE_STOPPED:
+      return "stopped";
+    default:
+      return "unknown";
+  }
+}
+
+Relay from_wire(v1::Relay& relay) {
+  return {std::move(*relay.mutable_name()),
+          std::move(*relay.mutable_kind()),
+          std::move(*relay.mutable_url()),
+          state_name(relay.state()),
+          relay.since_ms(),
+          std::move(*relay.mutable_error()),
+          relay.error_ms(),
+          relay.failures(),
+          relay.delivered(),
+          std::move(*relay.mutable_projection()),
+          relay.cursor(),
+          relay.head(),
+          relay.lag_events(),
+          relay.lag_ms(),
+          relay.paused()};
+}
+
 v1::ExecuteRequest to_wire(const Command& command) {
   v1::ExecuteRequest request;
   request.set_category(command.category);
@@ -241,6 +274,14 @@ class GrpcClient final : public Client {
     if (!response) return std::unexpected(response.error());
     std::vector<Backup> out;
     for (v1::Backup& backup : *response->mutable_backups()) out.push_back(from_wire(backup));
+    return out;
+  }
+
+  base::Result<std::vector<Relay>> relays() override {
+    auto response = call(*admin_, &v1::Admin::Stub::ListRelays, v1::ListRelaysRequest());
+    if (!response) return std::unexpected(response.error());
+    std::vector<Relay> out;
+    for (v1::Relay& relay : *response->mutable_relays()) out.push_back(from_wire(relay));
     return out;
   }
 

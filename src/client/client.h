@@ -58,6 +58,9 @@ class Client {
                                            const std::function<void(std::uint64_t)>& progress) = 0;
   virtual base::Result<std::vector<Backup>> backups(const std::string& folder) = 0;
 
+  // The relays of the server's configuration.
+  virtual base::Result<std::vector<Relay>> relays() = 0;
+
   virtual base::Result<std::vector<Module>> modules() = 0;
   virtual base::Result<Module> module(const std::string& name) = 0;
   virtual base::Result<Module> publish(const std::string& name, const std::string& component) = 0;

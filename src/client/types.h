@@ -132,6 +132,24 @@ struct BackupMade {
   std::uint64_t events = 0;  // in it
 };
 
+struct Relay {
+  std::string name;
+  std::string kind;
+  std::string url;    // without user name and password
+  std::string state;  // "starting", "running", "retrying" or "stopped"
+  std::int64_t since_ms = 0;
+  std::string error;  // the last failure, also when it is over
+  std::int64_t error_ms = 0;
+  std::uint64_t failures = 0;   // one after the other
+  std::uint64_t delivered = 0;  // since the server was started
+  std::string projection;
+  model::GlobalPosition cursor = 0;
+  model::GlobalPosition head = 0;
+  std::uint64_t lag_events = 0;
+  std::int64_t lag_ms = 0;
+  bool paused = false;
+};
+
 struct State {
   std::uint64_t version = 0;
   std::string state;  // as the module gives it

@@ -5,6 +5,7 @@
 #include <string>
 #include <utility>
 
+#include "relay/target_url.h"
 #include "rpc/blocking_call.h"
 #include "rpc/translate.h"
 #include "thalo/v1/admin.pb.h"
@@ -106,6 +107,51 @@ void list(const std::shared_ptr<net::UnaryCall>& call, const fs::path& backup_pa
   call->finish(response.SerializeAsString());
 }
 
+v1::Relay::State to_wire(relay::State state) {
+  switch (state) {
+    case relay::State::starting:
+      return v1::Relay::STATE_STARTING;
+    case relay::State::running:
+      return v1::Relay::STATE_RUNNING;
+    case relay::State::retrying:
+      return v1::Relay::STATE_RETRYING;
+    case relay::State::stopped:
+      return v1::Relay::STATE_STOPPED;
+  }
+  return v1::Relay::STATE_UNSPECIFIED;
+}
+
+void to_wire(relay::Description& relay, v1::Relay& out) {
+  out.set_url(relay::without_credentials(relay.settings.url));
+  out.set_projection(relay::projection_name(relay.settings.name));
+  out.set_name(std::move(relay.settings.name));
+  out.set_kind(std::move(relay.settings.kind));
+  out.set_state(to_wire(relay.health.state));
+  out.set_since_ms(relay.health.since_ms);
+  out.set_error(std::move(relay.health.error));
+  out.set_error_ms(relay.health.error_ms);
+  out.set_failures(relay.health.failures);
+  out.set_delivered(relay.health.delivered);
+  out.set_cursor(relay.cursor);
+  out.set_head(relay.head);
+  out.set_lag_events(relay.lag_events);
+  out.set_lag_ms(relay.lag_ms);
+  out.set_paused(relay.paused);
+}
+
+void list_relays(net::UnaryCall call, const relay::Relays& relays) {
+  if (auto request = parse<v1::ListRelaysRequest>(call.request()); !request)
+    return call.fail(std::move(request.error()));
+  // std::function copies what it holds, and a call has one owner.
+  const auto shared = std::make_shared<net::UnaryCall>(std::move(call));
+  relays.list([shared](base::Result<std::vector<relay::Description>> described) {
+    if (!described) return shared->fail(std::move(described.error()));
+    v1::ListRelaysResponse response;
+    for (relay::Description& relay : *described) to_wire(relay, *response.add_relays());
+    shared->finish(response.SerializeAsString());
+  });
+}
+
 }  // namespace
 
 void add_admin(net::Router& methods, const AdminParts& parts) {
@@ -115,6 +161,8 @@ void add_admin(net::Router& methods, const AdminParts& parts) {
                 blocking(parts.readers, [path = parts.backup_path](const std::shared_ptr<net::UnaryCall>& call) {
                   list(call, path);
                 }));
+  methods.unary("/thalo.v1.Admin/ListRelays",
+                [&relays = parts.relays](net::UnaryCall call) { list_relays(std::move(call), relays); });
 }
 
 }  // namespace thalo::rpc

@@ -1,10 +1,11 @@
-// thalo.v1.Admin on the store.
+// thalo.v1.Admin on the store and the relays.
 #pragma once
 
 #include <filesystem>
 
 #include "env/executor.h"
 #include "net/server.h"
+#include "relay/relays.h"
 #include "store/store.h"
 
 namespace thalo::rpc {
@@ -15,6 +16,7 @@ struct AdminParts {
   std::filesystem::path backup_path;
   env::Executor& backups;  // one backup at a time
   env::Executor& readers;
+  const relay::Relays& relays;
 };
 
 // What the parts name must outlive the server.

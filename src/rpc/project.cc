@@ -97,6 +97,7 @@ class Member final : public feed::Consumer {
 };
 
 base::Result<feed::JoinRequest> from_wire(v1::ProjectRequest::Join& join, std::string_view peer) {
+  if (auto legal = check_joined_name(join.name()); !legal) return std::unexpected(legal.error());
   feed::JoinRequest out{.name = std::move(*join.mutable_name()), .member = std::string(peer)};
   store::Filter filter;
   filter.categories.assign(join.categories().begin(), join.categories().end());

@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "rpc/message_queue.h"
+#include "rpc/projection_info.h"
 #include "rpc/projections.h"
 #include "rpc/translate.h"
 
@@ -132,6 +133,7 @@ class SubscribeToEventsHandler final : public net::StreamHandler {
     auto request = parse<::thalo::SubscriptionRequest>(message);
     if (!request) return subscriber_->on_stopped(request.error());
     if (!name_.empty()) return subscriber_->on_stopped({Code::invalid_argument, "the method takes one request"});
+    if (auto legal = check_joined_name(request->name()); !legal) return subscriber_->on_stopped(legal.error());
     name_ = request->name();
     if (!name_.empty()) calls_->add(name_, subscriber_.get());
     subscriber_->join(projections_,

@@ -5,6 +5,12 @@
 
 namespace thalo::rpc {
 
+base::Result<> check_joined_name(std::string_view name) {
+  if (!name.starts_with('$')) return {};
+  return base::fail(base::Code::invalid_argument,
+                    "name: names that begin with '$' are the runtime's own (its relays'); take another one");
+}
+
 feed::FailurePolicy policy_from_wire(const v1::FailurePolicy& policy) {
   return {.attempts_max = policy.attempts_max(),
           .backoff_first = std::chrono::milliseconds(policy.backoff_first_ms()),

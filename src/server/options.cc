@@ -10,14 +10,15 @@
 
 #include "base/version.h"
 #include "help/man_page.h"
+#include "server/relay_options.h"
 
 namespace thalo::server {
 namespace {
 
-// Reads the flags' long names as TOML keys: `cache-size = 10000`, `addr = ["127.0.0.1:4433"]`.
+// Reads the flags' long names as TOML keys: `cache-size = 10000`, `addr = ["127.0.0.1:4433"]`; and [[relay]] tables.
 class TomlConfig final : public CLI::Config {
  public:
-  explicit TomlConfig(const CLI::App& app) : app_(app) {}
+  TomlConfig(const CLI::App& app, std::vector<relay::Settings>& relays) : app_(app), relays_(relays) {}
 
   std::string to_config(const CLI::App*, bool, bool, std::string) const override { return {}; }
 
@@ -33,10 +34,17 @@ class TomlConfig final : public CLI::Config {
     std::vector<CLI::ConfigItem> items;
     for (const auto& [key, value] : table) {
       const std::string name(key.str());
+      if (name == "relay") {
+        auto relays = read_relays(value);
+        if (!relays) throw CLI::ConfigError("config file: " + relays.error().message, CLI::ExitCodes::ConfigError);
+        relays_ = *std::move(relays);
+        continue;
+      }
       const CLI::Option* option = app_.get_option_no_throw("--" + name);
       if (option == nullptr)
-        throw CLI::ConfigError("config file: unknown key '" + name + "'; its keys are the long flags of --help",
-                               CLI::ExitCodes::ConfigError);
+        throw CLI::ConfigError(
+            "config file: unknown key '" + name + "'; its keys are the long flags of --help, and 'relay'",
+            CLI::ExitCodes::ConfigError);
       // The environment goes before the file.
       if (!option->get_envname().empty() && std::getenv(option->get_envname().c_str()) != nullptr) continue;
       CLI::ConfigItem item;
@@ -66,6 +74,7 @@ class TomlConfig final : public CLI::Config {
   }
 
   const CLI::App& app_;
+  std::vector<relay::Settings>& relays_;
 };
 
 std::string environment_name(const std::string& flag) {
@@ -131,6 +140,13 @@ std::map<std::string, std::uint64_t, std::less<>> parse_snapshot_events_of(const
   return out;
 }
 
+// The relay of --redis goes with those of the file.
+void add_redis_relay(std::vector<relay::Settings>& relays, relay::Settings redis) {
+  if (!redis.url.empty()) relays.push_back(std::move(redis));
+  if (auto checked = relay::check_settings(relays); !checked)
+    throw CLI::ConfigError(checked.error().message, CLI::ExitCodes::ConfigError);
+}
+
 }  // namespace
 
 std::variant<Options, Exit> parse_options(int argc, const char* const* argv) {
@@ -154,7 +170,7 @@ std::variant<Options, Exit> parse_options(int argc, const char* const* argv) {
       "--config;\n"
       "a flag goes before the environment, which goes before the file.");
   app.set_config("--config", "", "TOML file with these settings")->envname("THALO_CONFIG");
-  app.config_formatter(std::make_shared<TomlConfig>(app));
+  app.config_formatter(std::make_shared<TomlConfig>(app, options.relays));
   bool man = false;
   app.add_flag("--man", man)->configurable(false)->group("");  // hidden: for the build, which makes the manual page
   Flags flags(app);
@@ -208,11 +224,23 @@ std::variant<Options, Exit> parse_options(int argc, const char* const* argv) {
   flags.add("--drain-timeout-ms", drain_timeout_ms,
             "How long a stopping server waits for the calls in flight, in milliseconds");
 
+  relay::Settings redis;
+  redis.name = "redis";
+  redis.kind = "redis";
+  redis.name_template = "{category}_events";
+  flags.add("--redis", redis.url,
+            "Relay all events to the Redis streams of this server, e.g. redis://localhost:6379 [default: none]");
+  flags.add("--redis-stream-max-len", redis.stream_max_len,
+            "About how many entries the relay of --redis keeps in a stream; 0: all");
+  flags.add("--redis-stream-name-template", redis.name_template,
+            "The streams' names: {category}, {stream}, {id} and {type} are replaced");
+
   try {
     app.parse(argc, argv);
     if (man) return Exit{0, help::man_page(help::describe(app), base::version)};
     check_addresses(options.addresses);
     options.snapshot_events_of = parse_snapshot_events_of(snapshot_events_of);
+    add_redis_relay(options.relays, std::move(redis));
     auto level = base::log::parse_level(log);
     if (!level) throw CLI::ValidationError("--log", level.error().message);
     options.log_level = *level;

@@ -14,6 +14,7 @@
 #include "env/executor.h"
 #include "feed/feed.h"
 #include "net/server.h"
+#include "relay/relays.h"
 #include "rpc/admin.h"
 #include "rpc/answer_runs.h"
 #include "rpc/command_center.h"
@@ -34,6 +35,8 @@ namespace {
 namespace log = base::log;
 
 constexpr std::size_t read_queue_max = 10000;
+// How long a stopping runtime waits for what relays have on its way; what is not confirmed then is sent again later.
+constexpr std::chrono::seconds relay_drain_max{5};
 
 const std::vector<std::string>& served_services() {
   static const std::vector<std::string> names = {
@@ -117,12 +120,19 @@ class WiredRuntime final : public Runtime {
     return {};
   }
 
+  base::Result<> start_relays() {
+    auto started = relay::Relays::start(options_.relays, store_->id(), *feed_, clock_);
+    if (!started) return std::unexpected(started.error());
+    relays_ = *std::move(started);
+    return {};
+  }
+
   base::Result<> listen() {
     net::Router methods;
     rpc::add_commands(methods, router_, *store_);
     rpc::add_entities(methods, {router_, catalog_, *store_, readers_, options_.limits});
     rpc::add_events(methods, *store_, router_, readers_);
-    rpc::add_admin(methods, {*store_, options_.backup_path, backups_, readers_});
+    rpc::add_admin(methods, {*store_, options_.backup_path, backups_, readers_, *relays_});
     rpc::add_modules(methods, modules_, publisher_);
     rpc::add_projections(methods, *feed_, *store_, readers_);
     rpc::add_projection_0_8(methods, *feed_);
@@ -168,6 +178,7 @@ class WiredRuntime final : public Runtime {
     backups_.stop();
     readers_.stop();
     router_.stop();
+    if (relays_ != nullptr) relays_->stop(std::chrono::steady_clock::now() + relay_drain_max);
     if (feed_ != nullptr) feed_->stop();
     store_->close();
     listener_.reset();
@@ -188,6 +199,7 @@ class WiredRuntime final : public Runtime {
   env::Executor backups_;
   rpc::Health health_;
   std::unique_ptr<feed::Feed> feed_;
+  std::unique_ptr<relay::Relays> relays_;
   std::unique_ptr<net::Server> listener_;
   bool known_poisoned_ = false;
   bool stopped_ = false;
@@ -206,6 +218,7 @@ base::Result<std::unique_ptr<Runtime>> Runtime::start(const Options& options) {
   auto runtime = std::make_unique<WiredRuntime>(options, *std::move(store), *std::move(engine));
   if (auto loaded = runtime->load_modules(); !loaded) return std::unexpected(loaded.error());
   if (auto feeding = runtime->start_feed(); !feeding) return std::unexpected(feeding.error());
+  if (auto relaying = runtime->start_relays(); !relaying) return std::unexpected(relaying.error());
   if (auto listening = runtime->listen(); !listening) return std::unexpected(listening.error());
   return runtime;
 }
