@@ -55,7 +55,8 @@ class Inbox {
 
 // What one load thread shares with the runtime. Lives until the runtime has answered everything.
 struct Thread {
-  explicit Thread(const Settings& settings, std::uint64_t seed) : requests(settings, seed) {}
+  Thread(const Settings& settings, std::uint64_t seed);
+  ~Thread();
   Inbox inbox;
   Requests requests;
   std::vector<std::unique_ptr<Slot>> slots;
@@ -113,6 +114,9 @@ class Slot final : public Caller {
   std::string stream_;
   base::Result<command::ExecuteOutcome> outcome_;
 };
+
+Thread::Thread(const Settings& settings, std::uint64_t seed) : requests(settings, seed) {}
+Thread::~Thread() = default;
 
 class InProcessTransport final : public Transport {
  public:
