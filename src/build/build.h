@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "build/componentize.h"
 #include "build/toolchain.h"
 
 namespace thalo::build {
@@ -30,16 +31,31 @@ struct BuildOptions {
   int diagnostics_fd = 2;
 };
 
-struct BuildOutput {
-  std::filesystem::path file;  // OUT/NAME.wasm
-  std::size_t size_bytes = 0;
+// An aggregate that was built and checked, not written yet.
+struct Built {
+  std::string name;  // of the module
+  std::string component;
+  std::string digest;  // SHA-256, lower-case hex: what the runtime calls this version
+  Interfaces interfaces;
   std::string language;  // for people, e.g. "C++"
   std::string tool;      // for people, e.g. "clang++-19"
 };
 
-// NOT_FOUND: no sources or no tool, with what to install. INVALID_ARGUMENT: the sources do not compile (the
-// tool has said why). FAILED_PRECONDITION: they compile but are no aggregate. OUT/NAME.wasm is replaced in one step
-// and only by a component that was checked.
+// NOT_FOUND: no sources or no tool, with what to install. INVALID_ARGUMENT: the sources do not compile (the tool has
+// said why). FAILED_PRECONDITION: they compile but are no aggregate.
+base::Result<Built> compile_aggregate(const BuildOptions& options);
+
+struct BuildOutput {
+  std::filesystem::path file;  // OUT/NAME.wasm
+  std::size_t size_bytes = 0;
+  std::string language;  // as above
+  std::string tool;
+};
+
+// Writes OUT/NAME.wasm, in one step.
+base::Result<std::filesystem::path> write_module(const Built& built, const std::filesystem::path& output_folder);
+
+// The two together.
 base::Result<BuildOutput> build_aggregate(const BuildOptions& options);
 
 // $THALO_CACHE, else $XDG_CACHE_HOME/thalo, else ~/.cache/thalo, else a folder below the system's for temporary files.

@@ -60,7 +60,7 @@ std::optional<fs::path> Language::member(const fs::path&, const std::string&) co
 bool Language::is_output_folder(const fs::path&) const { return false; }
 
 std::span<const Language* const> languages() {
-  static const std::array all{&cpp_language()};
+  static const std::array all{&cpp_language(), &rust_language()};
   return all;
 }
 

@@ -92,5 +92,6 @@ base::Result<const Language*> language_of(const std::filesystem::path& source, s
 
 // Each language's own file defines its function.
 const Language& cpp_language();
+const Language& rust_language();
 
 }  // namespace thalo::build

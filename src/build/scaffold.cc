@@ -5,7 +5,9 @@
 #include <system_error>
 #include <utility>
 
+#include "build/build.h"
 #include "build/embedded.h"
+#include "build/sdk_files.h"
 #include "env/files.h"
 #include "model/stream_name.h"
 
@@ -95,6 +97,10 @@ base::Result<Scaffold> make_scaffold(const fs::path& parent, std::string_view na
   auto category = model::category_of_module(name);
   if (!category) return std::unexpected(category.error());
 
+  // Where a language's own tool finds its SDK.
+  const auto sdk = sdk_folder(language, default_cache_folder());
+  if (!sdk) return std::unexpected(sdk.error());
+
   Scaffold made{parent / name, {}, *std::move(category), type_of(name)};
   std::error_code error;
   // Making the folder is also what keeps anything from being overwritten.
@@ -106,10 +112,13 @@ base::Result<Scaffold> make_scaffold(const fs::path& parent, std::string_view na
     return base::fail(Code::unavailable,
                       "cannot make the folder " + made.folder.lexically_normal().string() + ": " + error.message());
   }
-  const Values values{{"@NAME@", std::string(name)}, {"@TYPE@", made.type}, {"@CATEGORY@", made.category}};
+  const Values values{
+      {"@NAME@", std::string(name)}, {"@TYPE@", made.type}, {"@CATEGORY@", made.category}, {"@SDK@", sdk->string()}};
   for (const auto& file : embedded_files()) {
     if (!file.path.starts_with(prefix)) continue;
     const auto target = file_name(file.path.substr(prefix.size()), name);
+    if (auto parent = env::make_folder((made.folder / target).parent_path()); !parent)
+      return std::unexpected(parent.error());
     if (auto written = env::write_file_atomically(made.folder / target, filled(file.content, values)); !written)
       return std::unexpected(written.error());
     made.files.push_back(target);

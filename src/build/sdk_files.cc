@@ -1,5 +1,6 @@
 #include "build/sdk_files.h"
 
+#include <algorithm>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -12,13 +13,14 @@ namespace {
 
 constexpr std::string_view sdk_prefix = "sdk/";
 
-// A name for the headers' content (FNV-1a), so that two versions of the program do not overwrite each other's.
-std::string content_name() {
+// A name for the content (FNV-1a), so that two versions of the program do not overwrite each other's.
+std::string content_name(std::string_view prefix) {
   std::uint64_t hash = 0xcbf29ce484222325;
   const auto add = [&](std::string_view text) {
     for (const char c : text) hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001b3;
   };
   for (const auto& file : embedded_files()) {
+    if (!file.path.starts_with(prefix)) continue;
     add(file.path);
     add(file.content);
   }
@@ -28,20 +30,42 @@ std::string content_name() {
   return name;
 }
 
-}  // namespace
-
-base::Result<std::filesystem::path> sdk_include_folder(const std::filesystem::path& cache_folder) {
-  auto folder = cache_folder / "sdk" / content_name();
+base::Result<std::filesystem::path> unpacked(std::string_view prefix, const std::filesystem::path& folder) {
   for (const auto& file : embedded_files()) {
-    if (!file.path.starts_with(sdk_prefix)) continue;
-    const auto path = folder / file.path.substr(sdk_prefix.size());
-    // What is there is compared rather than trusted: a half-written or edited header would be hard to find.
+    if (!file.path.starts_with(prefix)) continue;
+    const auto path = folder / file.path.substr(prefix.size());
+    // What is there is compared rather than trusted: a half-written or edited file would be hard to find.
     if (const auto content = env::read_file(path); content && *content == file.content) continue;
     if (auto made = env::make_folder(path.parent_path()); !made) return std::unexpected(made.error());
     if (auto written = env::write_file_atomically(path, file.content); !written)
       return std::unexpected(written.error());
   }
   return folder;
+}
+
+}  // namespace
+
+base::Result<std::filesystem::path> sdk_include_folder(const std::filesystem::path& cache_folder) {
+  return unpacked(sdk_prefix, cache_folder / "sdk" / content_name(sdk_prefix));
+}
+
+base::Result<std::filesystem::path> embedded_folder(std::string_view prefix,
+                                                    const std::filesystem::path& cache_folder) {
+  std::string name(prefix.substr(0, prefix.size() - 1));
+  for (char& c : name) {
+    if (c == '/') c = '-';
+  }
+  return unpacked(prefix, cache_folder / "sdk" / (name + "-" + content_name(prefix)));
+}
+
+base::Result<std::filesystem::path> sdk_folder(std::string_view language, const std::filesystem::path& cache_folder) {
+  if (language == "cpp") return sdk_include_folder(cache_folder);
+  // The two share one.
+  const std::string prefix = (language == "typescript" ? "javascript" : std::string(language)) + "/";
+  const auto known = [&](const EmbeddedFile& file) { return file.path.starts_with(prefix); };
+  if (std::ranges::none_of(embedded_files(), known))
+    return base::fail(base::Code::not_found, "there is no SDK for the language '" + std::string(language) + "'");
+  return embedded_folder(prefix, cache_folder);
 }
 
 }  // namespace thalo::build

@@ -6,6 +6,7 @@
 #include <iostream>
 #include <memory>
 
+#include "build/check.h"
 #include "build/language.h"
 #include "build/source_watch.h"
 #include "build/workspace.h"
@@ -24,25 +25,57 @@ struct BuildFlags {
   std::string compiler;
   std::vector<std::string> flags;
   bool watch = false;
+  bool check = false;
+  std::string check_command;
 };
+
+// What a module is, below the line that says it was built.
+void describe(const build::Built& built) {
+  const auto list = [](const char* title, const std::vector<std::string>& names) {
+    std::cout << "    " << title;
+    for (const auto& name : names) std::cout << (&name == names.data() ? "" : ", ") << name;
+    std::cout << (names.empty() ? "nothing\n" : "\n");
+  };
+  list("exports  ", built.interfaces.exports);
+  list("imports  ", built.interfaces.imports);
+  std::cout << "    digest   " << built.digest << std::endl;
+}
+
+int check(const BuildFlags& flags, const build::Built& built) {
+  build::SmokeCommand command;
+  if (!flags.check_command.empty()) {
+    const auto space = flags.check_command.find(' ');
+    command.name = flags.check_command.substr(0, space);
+    if (space != std::string::npos) command.payload = flags.check_command.substr(space + 1);
+  }
+  const auto answer = build::check_behaviour(built.component, command);
+  if (!answer) return report(answer.error());
+  std::cout << "    command  " << command.name << " in two fresh instances: " << *answer << std::endl;
+  return exit_ok;
+}
 
 int build_once(const BuildFlags& flags, const std::filesystem::path& source) {
   const auto start = std::chrono::steady_clock::now();
   build::BuildOptions options;
   options.source = source;
-  options.output_folder = flags.output;
   options.name = flags.name;
   options.language = flags.language;
   options.flags = flags.flags;
   if (!flags.compiler.empty()) options.search.compiler = flags.compiler;
-  auto output = build::build_aggregate(options);
-  if (!output) return report(output.error());
+  const auto built = build::compile_aggregate(options);
+  if (!built) return report(built.error());
+  std::string what = "Checked " + built->name;
+  if (!flags.check) {
+    const auto file = build::write_module(*built, flags.output);
+    if (!file) return report(file.error());
+    what = "Built " + file->string();
+  }
   const auto seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   char took[32];
   std::snprintf(took, sizeof took, "%.1f s", seconds);
-  std::cout << "Built " << output->file.string() << " (" << output->size_bytes << " bytes, " << output->tool << ", "
-            << took << ")" << std::endl;
-  return exit_ok;
+  std::cout << what << " (" << built->component.size() << " bytes, " << built->tool << ", " << took << ")\n";
+  describe(*built);
+  return flags.check ? check(flags, *built) : exit_ok;
 }
 
 // Builds at every change until Ctrl-C. Sources that do not compile are told and waited for.
@@ -88,6 +121,15 @@ void add_build(CLI::App& app, Session& session) {
   command->add_option("--flag", flags->flags,
                       "A further flag for the compiler, e.g. --flag=-DLIMIT=5; may be repeated");
   command->add_flag("--watch", flags->watch, "Build again whenever a source or header changes, until Ctrl-C");
+  command
+      ->add_flag(
+          "--check", flags->check,
+          "Write nothing; also give a command to two fresh instances, whose answers must be the same to the byte")
+      ->excludes("--watch");
+  command
+      ->add_option("--check-command", flags->check_command,
+                   "The command for --check, e.g. 'Increment {\"amount\":1}' [default: one it must refuse as unknown]")
+      ->needs("--check");
   command->callback([flags, &session] { session.exit_code = build(*flags); });
 }
 

@@ -29,8 +29,8 @@ int make_new(const NewFlags& flags) {
   return exit_ok;
 }
 
-int print_sdk_path() {
-  const auto folder = build::sdk_include_folder(build::default_cache_folder());
+int print_sdk_path(const std::string& language) {
+  const auto folder = build::sdk_folder(language, build::default_cache_folder());
   if (!folder) return report(folder.error());
   std::cout << folder->string() << '\n';
   return exit_ok;
@@ -51,9 +51,14 @@ void add_new(CLI::App& app, Session& session) {
 }
 
 void add_sdk_path(CLI::App& app, Session& session) {
+  auto language = std::make_shared<std::string>("cpp");
   CLI::App* command =
-      app.add_subcommand("sdk-path", "Print the folder of the C++ SDK's headers, for editors and native tests");
-  command->callback([&session] { session.exit_code = print_sdk_path(); });
+      app.add_subcommand("sdk-path", "Print the folder of a language's SDK, for editors and native tests");
+  command->footer("Example: thalo sdk-path --lang typescript");
+  command->add_option("--lang", *language, "The language; for C++ it is the folder of the headers")
+      ->check(CLI::IsMember(build::scaffold_languages()))
+      ->capture_default_str();
+  command->callback([language, &session] { session.exit_code = print_sdk_path(*language); });
 }
 
 }  // namespace thalo::cli

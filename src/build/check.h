@@ -1,0 +1,23 @@
+// Whether a built aggregate behaves: `thalo build --check`. Any thread.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "base/result.h"
+
+namespace thalo::build {
+
+struct SmokeCommand {
+  // By default one that no aggregate has: it must be refused as unknown.
+  std::string name = "ThaloCheck";
+  std::string payload = "{}";
+};
+
+// Loads `component` as the runtime does and gives the same command to two fresh instances, under the runtime's own
+// limits. The answer, for people, e.g. `Incremented {"amount":1}`. FAILED_PRECONDITION: the runtime would not load it,
+// it traps, or the two answers or what follows from them differ in a byte. INVALID_ARGUMENT: a command of one's own
+// that it does not know or cannot read.
+base::Result<std::string> check_behaviour(std::string_view component, const SmokeCommand& command);
+
+}  // namespace thalo::build
