@@ -62,8 +62,11 @@ class BoundedQueue {
   bool wait_all(std::vector<T>& out) {
     out.clear();
     std::unique_lock lock(mutex_);
+    // What a burst needed is given back by the consumer that has nothing to do.
+    if (items_.empty() && out.capacity() > kept_items_max) out = std::vector<T>();
     while (items_.empty()) {
       if (closed_) return false;
+      if (items_.capacity() > kept_items_max) items_ = std::vector<T>();
       sleeping_ = true;
       wake_.wait(lock);
     }
@@ -99,6 +102,8 @@ class BoundedQueue {
   const std::string& name() const { return name_; }
 
  private:
+  static constexpr std::size_t kept_items_max = 512;
+
   const std::string name_;
   const std::size_t capacity_;
   const std::size_t capacity_bytes_;

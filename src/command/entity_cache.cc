@@ -12,26 +12,26 @@ void Entity::forget() {
 Entity* EntityCache::find(std::string_view stream) {
   const auto found = index_.find(stream);
   if (found == index_.end()) return nullptr;
-  entities_.splice(entities_.begin(), entities_, found->second);
-  return &*found->second;
+  entities_.splice(entities_.begin(), entities_, *found);
+  return &**found;
 }
 
 Entity* EntityCache::peek(std::string_view stream) {
   const auto found = index_.find(stream);
-  return found == index_.end() ? nullptr : &*found->second;
+  return found == index_.end() ? nullptr : &**found;
 }
 
 Entity& EntityCache::add(const model::StreamName& stream) {
   trim();
   entities_.emplace_front(stream);
-  index_.emplace(entities_.front().stream.text(), entities_.begin());
+  index_.insert(entities_.begin());
   return entities_.front();
 }
 
 void EntityCache::remove(std::string_view stream) {
   const auto found = index_.find(stream);
   if (found == index_.end()) return;
-  const auto entity = found->second;
+  const auto entity = *found;
   index_.erase(found);
   entities_.erase(entity);
 }
@@ -44,7 +44,7 @@ void EntityCache::trim() {
   for (int steps = 0; steps < steps_max && index_.size() >= capacity_ && candidate != entities_.begin(); ++steps) {
     --candidate;
     if (candidate->state != EntityState::ready || candidate->has_appends_under_way()) continue;
-    index_.erase(candidate->stream.text());
+    index_.erase(candidate);
     candidate = entities_.erase(candidate);
   }
 }

@@ -8,7 +8,7 @@
 #include <list>
 #include <memory>
 #include <string_view>
-#include <unordered_map>
+#include <unordered_set>
 #include <utility>
 #include <vector>
 
@@ -52,6 +52,7 @@ struct Entity {
 
   const model::StreamName stream;
   EntityState state = EntityState::loading;
+  bool snapshot_due = false;  // waits in the shard's queue of snapshots to take
   std::uint64_t version = 0;
   // While loading: from this position on events are applied one by one, to find the one the module cannot apply.
   model::Position careful_from = UINT64_MAX;
@@ -60,7 +61,6 @@ struct Entity {
   CommandIds command_ids;
   std::uint64_t snapshot_version = 0;  // of the newest snapshot taken or restored
   std::chrono::steady_clock::time_point snapshot_time{};
-  bool snapshot_due = false;  // waits in the shard's queue of snapshots to take
   std::vector<Task> waiting;  // while not ready
 
   bool has_appends_under_way() const { return flight != nullptr && flight->appends.load() > 0; }
@@ -84,11 +84,25 @@ class EntityCache {
   std::size_t size() const { return index_.size(); }
 
  private:
+  using Place = std::list<Entity>::iterator;
+  // By the stream's name, which is in the entity alone.
+  struct Hash {
+    using is_transparent = void;
+    std::size_t operator()(std::string_view stream) const { return std::hash<std::string_view>{}(stream); }
+    std::size_t operator()(Place entity) const { return (*this)(entity->stream.text()); }
+  };
+  struct Equal {
+    using is_transparent = void;
+    bool operator()(Place entity, std::string_view stream) const { return entity->stream.text() == stream; }
+    bool operator()(std::string_view stream, Place entity) const { return entity->stream.text() == stream; }
+    bool operator()(Place one, Place other) const { return one == other; }
+  };
+
   void trim();
 
   const std::size_t capacity_;
   std::list<Entity> entities_;  // most recently used first
-  std::unordered_map<std::string_view, std::list<Entity>::iterator> index_;
+  std::unordered_set<Place, Hash, Equal> index_;
 };
 
 }  // namespace thalo::command

@@ -19,10 +19,10 @@ struct RocksdbOptions {
 
   // Memory. New events wait in up to three buffers, new index entries too.
   std::size_t cache_bytes = std::size_t{64} << 20;
-  std::size_t events_buffer_bytes = std::size_t{64} << 20;
-  std::size_t index_buffer_bytes = std::size_t{32} << 20;
+  std::size_t events_buffer_bytes = std::size_t{8} << 20;
+  std::size_t index_buffer_bytes = std::size_t{8} << 20;
   // Streams whose version is remembered because they were appended to last.
-  std::size_t head_cache_streams = 65'536;
+  std::size_t head_cache_streams = 32'768;
 
   // For a store that is made: events per stretch of the stream index. Fixed for the life of a store.
   std::uint32_t stretch_events = 65'536;
