@@ -19,7 +19,7 @@ std::size_t Histogram::index_of(std::uint64_t value) const {
 std::uint64_t Histogram::largest_in(std::size_t index) const {
   const std::size_t half = std::size_t{1} << (bits_ - 1);
   if (index < 2 * half) return index;
-  const std::size_t shift = index / half - 1;
+  const std::size_t shift = std::max<std::size_t>(index / half, 1) - 1;
   return ((index - shift * half + 1) << shift) - 1;
 }
 
