@@ -84,6 +84,11 @@ base::Result<> LoopFeed::load() {
     auto record = decode_record(name, cursor);
     if (!record) return std::unexpected(record.error());
     saved_cursors_[name] = record->place.cursor;
+    if (const model::GlobalPosition head = store_.head(); record->place.cursor > head) {
+      base::log::warn("a projection was further than the store is, and goes on at its head",
+                      {{"projection", name}, {"cursor", record->place.cursor}, {"head", head}});
+      record->place.cursor = head;
+    }
     projections_.emplace(name, std::make_unique<HostedProjection>(name, *std::move(record), tail_, loop_, *this));
   }
   loop_.after(options_.save_idle_interval, [this] { save_idle(); });

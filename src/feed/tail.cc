@@ -198,7 +198,7 @@ void Tail::wait_at_end(Reader& reader) {
   const model::GlobalPosition head = store_.head();
   if (head > end_) schedule_advance();
   if (reader.told_end_) return;
-  untold_.push_back(reader.id_);
+  untold_.insert(reader.id_);
   if (head <= end_) tell_end();
 }
 

@@ -14,6 +14,7 @@
 #include <memory>
 #include <string>
 #include <unordered_map>
+#include <unordered_set>
 #include <vector>
 
 #include "base/result.h"
@@ -159,7 +160,7 @@ class Tail {
   std::unordered_map<std::uint64_t, Reader*> readers_;
   std::uint64_t last_id_ = 0;
   std::vector<std::uint64_t> queued_;
-  std::vector<std::uint64_t> untold_;  // readers that wait and have not been told that this is the end
+  std::unordered_set<std::uint64_t> untold_;  // readers that wait and have not been told that this is the end
   InterestIndex interests_;
   std::function<void()> on_moved_;
 

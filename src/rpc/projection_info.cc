@@ -1,5 +1,6 @@
 #include "rpc/projection_info.h"
 
+#include <algorithm>
 #include <chrono>
 #include <utility>
 
@@ -11,11 +12,14 @@ base::Result<> check_joined_name(std::string_view name) {
                     "name: names that begin with '$' are the runtime's own (its relays'); take another one");
 }
 
+// What is not said is the default.
 feed::FailurePolicy policy_from_wire(const v1::FailurePolicy& policy) {
-  return {.attempts_max = policy.attempts_max(),
-          .backoff_first = std::chrono::milliseconds(policy.backoff_first_ms()),
-          .backoff_max = std::chrono::milliseconds(policy.backoff_max_ms()),
-          .parked_streams_max = policy.parked_streams_max()};
+  feed::FailurePolicy out{.attempts_max = policy.attempts_max()};
+  if (policy.backoff_max_ms() != 0) out.backoff_max = std::chrono::milliseconds(policy.backoff_max_ms());
+  out.backoff_first = policy.backoff_first_ms() != 0 ? std::chrono::milliseconds(policy.backoff_first_ms())
+                                                     : std::min(out.backoff_first, out.backoff_max);
+  if (policy.parked_streams_max() != 0) out.parked_streams_max = policy.parked_streams_max();
+  return out;
 }
 
 namespace {

@@ -397,7 +397,7 @@ def test_bad_messages_say_what_is_wrong(server):
         ({"name": "p", "categories": ["a-b"]}, "categories[0]"),
         ({"name": "p", "window_events": 100_001}, "window_events"),
         ({"name": "p", "policy": projections_pb2.FailurePolicy(parked_streams_max=2000)}, "parked_streams_max"),
-        ({"name": "p", "policy": projections_pb2.FailurePolicy(backoff_first_ms=9, parked_streams_max=1)}, "backoff_first"),
+        ({"name": "p", "policy": projections_pb2.FailurePolicy(backoff_first_ms=9, backoff_max_ms=5)}, "backoff_first"),
     ]:
         code, details = joined(**join)
         assert code == CODES.INVALID_ARGUMENT and text in details, details
