@@ -9,6 +9,8 @@ namespace {
 using base::Code;
 using base::fail;
 
+constexpr std::chrono::milliseconds watch_interval{100};
+
 template <class T>
 void tell(const Answer<T>& answer, base::Error error) {
   answer(base::Result<T>(std::unexpected(std::move(error))));
@@ -116,20 +118,30 @@ void LoopFeed::skip(const std::string& name, const std::string& stream, model::G
 }
 
 void LoopFeed::wait_for(const std::string& name, model::GlobalPosition position, Loop::Time deadline,
-                        Answer<Passed> answer) {
-  with<Passed>(name, answer, [this, name, position, deadline, answer](HostedProjection& projection) {
+                        Answer<Passed> answer, std::function<bool()> is_gone) {
+  auto act = [this, position, deadline, answer, is_gone = std::move(is_gone)](HostedProjection& projection) mutable {
     if (waiting_ >= options_.waiting_max) {
       return tell(answer, {Code::resource_exhausted,
                            std::to_string(waiting_) + " calls wait for projections already; retry with backoff"});
     }
     ++waiting_;
-    projection.wait_for(position, deadline, [this, answer](base::Result<Passed> passed) {
+    auto answered = [this, answer](base::Result<Passed> passed) {
       --waiting_;
       answer(std::move(passed));
-    });
-    loop_.at(deadline, [this, name] {
-      if (HostedProjection* const late = find(name)) late->answer_waiting();
-    });
+    };
+    projection.wait_for({position, deadline, std::move(answered), std::move(is_gone)});
+    watch_waiting();
+  };
+  with<Passed>(name, answer, std::move(act));
+}
+
+// Deadlines, and callers that have gone.
+void LoopFeed::watch_waiting() {
+  if (waiting_ == 0 || std::exchange(watching_, true)) return;
+  loop_.after(watch_interval, [this] {
+    watching_ = false;
+    answer_waiting();
+    watch_waiting();
   });
 }
 

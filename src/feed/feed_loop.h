@@ -38,8 +38,8 @@ class LoopFeed final : public Feed, public ProjectionHost {
   void retry(const std::string& name, const std::string& stream, Answer<std::uint64_t> answer) override;
   void skip(const std::string& name, const std::string& stream, model::GlobalPosition position,
             Answer<> answer) override;
-  void wait_for(const std::string& name, model::GlobalPosition position, Loop::Time deadline,
-                Answer<Passed> answer) override;
+  void wait_for(const std::string& name, model::GlobalPosition position, Loop::Time deadline, Answer<Passed> answer,
+                std::function<bool()> is_gone) override;
   base::Result<std::unique_ptr<Subscription>> subscribe(SubscribeRequest request,
                                                         std::shared_ptr<Subscriber> subscriber) override;
 
@@ -61,6 +61,7 @@ class LoopFeed final : public Feed, public ProjectionHost {
   void fill_lags(std::vector<ProjectionDescription> descriptions, Answer<std::vector<ProjectionDescription>> answer);
   void save_idle();
   void answer_waiting();
+  void watch_waiting();
   void fail_all(const base::Error& reason);
   base::Result<model::GlobalPosition> position_of(const Start& start) const;
 
@@ -87,6 +88,7 @@ class LoopFeed final : public Feed, public ProjectionHost {
   std::unordered_map<MemberId, bool> joining_;
   std::unordered_map<std::uint64_t, std::unique_ptr<HostedSubscription>> subscriptions_;
   std::size_t waiting_ = 0;
+  bool watching_ = false;
 };
 
 }  // namespace thalo::feed

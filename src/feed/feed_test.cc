@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <condition_variable>
+#include <functional>
 #include <future>
 #include <mutex>
 
@@ -317,6 +318,28 @@ TEST_F(FeedTest, APlaceMovesPastEventsThatNobodyWants) {
   const auto end = clock_.steady_now() + patience;
   while (disk_->read_cursors().at("p").next < 500 && clock_.steady_now() < end) std::this_thread::yield();
   EXPECT_EQ(disk_->read_cursors().at("p").next, 500U);
+}
+
+TEST_F(FeedTest, WhoeverWaitsIsAnsweredInTimeAndMakesRoomWhenGone) {
+  options_.waiting_max = 1;
+  restart();
+  auto consumer = std::make_shared<TestConsumer>();
+  auto membership = join(consumer);
+  consumer->seen.wait([](const Seen& value) { return value.joined.has_value(); });
+  const auto wait = [&](std::chrono::milliseconds patience, std::function<bool()> is_gone) {
+    auto promise = std::make_shared<std::promise<base::Result<Projections::Passed>>>();
+    feed_->wait_for(
+        "p", 5, clock_.steady_now() + patience,
+        [promise](base::Result<Projections::Passed> passed) { promise->set_value(std::move(passed)); },
+        std::move(is_gone));
+    return promise->get_future();
+  };
+  auto gone = std::make_shared<std::atomic<bool>>(false);
+  auto first = wait(std::chrono::hours(1), [gone] { return gone->load(); });
+  EXPECT_EQ(wait(std::chrono::hours(1), {}).get().error().code, Code::resource_exhausted);
+  *gone = true;
+  EXPECT_EQ(first.get().error().code, Code::cancelled);
+  EXPECT_EQ(wait(std::chrono::milliseconds(1), {}).get().error().code, Code::deadline_exceeded);
 }
 
 TEST_F(FeedTest, AStoreThatFailsStopsItsProjections) {

@@ -172,19 +172,22 @@ base::Result<> HostedProjection::skip(std::string_view stream, model::GlobalPosi
 
 // --- waiting ---
 
-void HostedProjection::wait_for(model::GlobalPosition position, Loop::Time deadline,
-                                Answer<Projections::Passed> answer) {
-  waiting_.push_back({position, deadline, std::move(answer)});
+void HostedProjection::wait_for(Waiting waiting) {
+  waiting_.push_back(std::move(waiting));
   answer_waiting();
 }
 
-bool HostedProjection::answer_waiting() {
-  if (waiting_.empty()) return false;
+void HostedProjection::answer_waiting() {
+  if (waiting_.empty()) return;
   const model::GlobalPosition passed = cursor();
   const auto now = loop_.clock().steady_now();
   std::erase_if(waiting_, [&](Waiting& waiting) {
     if (passed > waiting.position) {
       waiting.answer(Projections::Passed{passed, machine_.holds_until(waiting.position)});
+      return true;
+    }
+    if (waiting.is_gone && waiting.is_gone()) {
+      waiting.answer(base::fail(Code::cancelled, "nobody waits any more"));
       return true;
     }
     if (now < waiting.deadline) return false;
@@ -195,7 +198,6 @@ bool HostedProjection::answer_waiting() {
                                                            (members_.empty() ? "; nobody is connected to it" : "")));
     return true;
   });
-  return !waiting_.empty();
 }
 
 void HostedProjection::stop_waiting(const base::Error& reason) {

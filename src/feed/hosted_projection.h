@@ -47,9 +47,15 @@ class HostedProjection final : private Reader {
   base::Result<std::uint64_t> retry(std::string_view stream);
   base::Result<> skip(std::string_view stream, model::GlobalPosition position);
 
-  void wait_for(model::GlobalPosition position, Loop::Time deadline, Answer<Projections::Passed> answer);
-  // Answers those for whom it has come or is too late. True when somebody still waits.
-  bool answer_waiting();
+  struct Waiting {
+    model::GlobalPosition position;
+    Loop::Time deadline;
+    Answer<Projections::Passed> answer;
+    std::function<bool()> is_gone;  // may be empty
+  };
+  void wait_for(Waiting waiting);
+  // Answers those for whom it has come, or is too late, or who have gone.
+  void answer_waiting();
   void stop_waiting(const base::Error& reason);
 
   model::GlobalPosition cursor();
@@ -61,11 +67,6 @@ class HostedProjection final : private Reader {
   struct Link {
     std::string description;
     std::shared_ptr<Consumer> consumer;
-  };
-  struct Waiting {
-    model::GlobalPosition position;
-    Loop::Time deadline;
-    Answer<Projections::Passed> answer;
   };
 
   void on_stretch(Stretch stretch) override;

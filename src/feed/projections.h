@@ -167,8 +167,10 @@ class Projections {
     bool held = false;  // an event at or before the position waits in a held stream
   };
   // Answers when the projection has passed the event at `position`; DEADLINE_EXCEEDED when that takes longer.
+  // `is_gone`, when there is one, is asked now and then whether anybody still wants to know.
   virtual void wait_for(const std::string& name, model::GlobalPosition position,
-                        std::chrono::steady_clock::time_point deadline, Answer<Passed> answer) = 0;
+                        std::chrono::steady_clock::time_point deadline, Answer<Passed> answer,
+                        std::function<bool()> is_gone = {}) = 0;
 };
 
 }  // namespace thalo::feed

@@ -57,14 +57,16 @@ void add_showing(net::Router& methods, feed::Projections& projections) {
     const auto now = std::chrono::steady_clock::now();
     const auto deadline =
         call->deadline() == net::no_deadline ? now + wait_default : std::min(call->deadline(), now + wait_max);
-    projections.wait_for(request.name(), request.global_position(), deadline,
-                         [call](base::Result<feed::Projections::Passed> passed) {
-                           if (!passed) return call->fail(std::move(passed.error()));
-                           v1::WaitForResponse response;
-                           response.set_cursor(passed->cursor);
-                           response.set_held(passed->held);
-                           call->finish(response.SerializeAsString());
-                         });
+    projections.wait_for(
+        request.name(), request.global_position(), deadline,
+        [call](base::Result<feed::Projections::Passed> passed) {
+          if (!passed) return call->fail(std::move(passed.error()));
+          v1::WaitForResponse response;
+          response.set_cursor(passed->cursor);
+          response.set_held(passed->held);
+          call->finish(response.SerializeAsString());
+        },
+        [call] { return call->cancelled(); });
   });
 }
 
