@@ -72,6 +72,8 @@ class HttpSink final : public Sink {
     curl_easy_setopt(handle, CURLOPT_USERAGENT, "thalo-relay");
   }
 
+  std::size_t events_max() const override { return batched_ ? SIZE_MAX : 1; }
+
   Outcome deliver(std::span<const model::EventView> events, const Deadline& deadline) override {
     if (batched_) {
       body_ = "[";

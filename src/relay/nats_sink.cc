@@ -133,6 +133,11 @@ class NatsSink final : public Sink {
       if (status == NATS_TIMEOUT && !deadline.passed()) continue;
       const std::string before = refusal_.empty() ? std::string() : "; before that: " + refusal_;
       if (status == NATS_TIMEOUT) return base::fail(base::Code::unavailable, "no acknowledgement in time" + before);
+      // The client library swallows the message, so nobody knows which event it was about.
+      if (status == NATS_NO_RESPONDERS) {
+        return base::fail(base::Code::unavailable, "no JetStream stream takes the subject '" + subject_ +
+                                                       "'; make one with it in its subjects" + before);
+      }
       if (status != NATS_OK)
         return base::fail(base::Code::unavailable, "the connection broke: " + text_of(status) + before);
       const Nats<natsMsg> message(received);
@@ -176,9 +181,7 @@ class NatsSink final : public Sink {
   }
 
   // Empty: the event is stored.
-  std::string refusal_of(natsMsg& message) const {
-    if (natsMsg_IsNoResponders(&message))
-      return "no JetStream stream takes the subject (make one, e.g. nats stream add --subjects '" + subject_ + "')";
+  static std::string refusal_of(const natsMsg& message) {
     const std::string_view text(natsMsg_GetData(&message), static_cast<std::size_t>(natsMsg_GetDataLength(&message)));
     bool stored = false;
     if (auto members = base::json_members(text)) {
@@ -218,7 +221,7 @@ class NatsSink final : public Sink {
   std::string body_;
   enum class Answer : std::uint8_t { missing, stored, refused };
   std::vector<Answer> answers_;  // to the current batch
-  std::string refusal_;             // the first of the current batch
+  std::string refusal_;          // the first of the current batch
 };
 
 }  // namespace

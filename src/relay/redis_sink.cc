@@ -121,6 +121,8 @@ class RedisSink final : public Sink {
 base::Result<std::unique_ptr<Sink>> make_redis_sink(SinkParts parts) {
   auto url = TargetUrl::parse(parts.settings.url, {"redis"}, 6379);
   if (!url) return base::fail(base::Code::invalid_argument, "url: " + url.error().message);
+  if (!url->user.empty() && url->password.empty())
+    return base::fail(base::Code::invalid_argument, "url: has a user name without a password");
   int database = 0;
   if (url->path.size() > 1) {
     const char* end = url->path.data() + url->path.size();

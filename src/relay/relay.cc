@@ -124,7 +124,8 @@ Relay::Relay(Settings settings, std::unique_ptr<Sink> sink, feed::Projections& p
       sink_(std::move(sink)),
       projections_(projections),
       clock_(clock),
-      batch_events_(settings_.batch_events_max) {
+      batch_events_max_(std::min(settings_.batch_events_max, sink_->events_max())),
+      batch_events_(batch_events_max_) {
   health_.since_ms = clock_.now_ms();
   thread_ = std::thread([this] {
     pthread_setname_np(pthread_self(), ("relay-" + settings_.name).substr(0, 15).c_str());
@@ -209,7 +210,7 @@ milliseconds Relay::after(const Outcome& outcome, std::size_t asked) {
     if (outcome.confirmed > 0) health_.failures = 0;
   }
   if (outcome.confirmed == asked) {
-    batch_events_ = std::min(settings_.batch_events_max, batch_events_ * 2);
+    batch_events_ = std::min(batch_events_max_, batch_events_ * 2);
     set_state(State::running, nullptr);
     return milliseconds(0);
   }

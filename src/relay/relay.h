@@ -84,7 +84,8 @@ class Relay {
   std::shared_ptr<Inbox> inbox_;  // of the membership, while there is one
 
   std::atomic<bool> cut_{false};
-  std::size_t batch_events_ = 0;  // at most so many in the next delivery; only the thread
+  const std::size_t batch_events_max_;
+  std::size_t batch_events_;  // at most so many in the next delivery; only the thread
   std::thread thread_;
 };
 

@@ -152,5 +152,11 @@ TEST(Settings, TwoRelaysOfOneNameAreRefused) {
   EXPECT_THAT(checked.error().message, HasSubstr("another relay has this name"));
 }
 
+TEST(Settings, TooManyRelaysAreRefused) {
+  auto checked = check_settings(std::vector<Settings>(relays_max + 1, redis_settings()));
+  ASSERT_FALSE(checked);
+  EXPECT_THAT(checked.error().message, HasSubstr("at most 64"));
+}
+
 }  // namespace
 }  // namespace thalo::relay

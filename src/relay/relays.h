@@ -14,8 +14,6 @@
 
 namespace thalo::relay {
 
-inline constexpr std::size_t relays_max = 64;
-
 // A relay and how far it is.
 struct Description {
   Settings settings;

@@ -69,6 +69,10 @@ base::Result<> check_settings(const Settings& settings) {
 }
 
 base::Result<> check_settings(const std::vector<Settings>& relays) {
+  if (relays.size() > relays_max) {
+    return base::fail(base::Code::invalid_argument,
+                      std::to_string(relays.size()) + " relays are too many; at most " + std::to_string(relays_max));
+  }
   std::set<std::string> names;
   for (const Settings& settings : relays) {
     if (auto checked = check_settings(settings); !checked) return checked;

@@ -12,6 +12,8 @@
 
 namespace thalo::relay {
 
+inline constexpr std::size_t relays_max = 64;
+
 struct Settings {
   std::string name;  // letters, digits, '_', '-' and '.', at most 64
   std::string kind;  // "redis", "nats", "kafka" or "http"
@@ -40,7 +42,7 @@ std::vector<std::string_view> built_kinds();
 
 // INVALID_ARGUMENT names the relay and the field. Reads no file and touches no network.
 base::Result<> check_settings(const Settings& settings);
-// The same for all of them, and that no two have one name.
+// The same for all of them, that no two have one name, and that they are not too many.
 base::Result<> check_settings(const std::vector<Settings>& relays);
 
 // The projection that holds the relay's place: "$relay.NAME". No client can name one like that.

@@ -8,6 +8,7 @@
 #include <atomic>
 #include <chrono>
 #include <cstddef>
+#include <cstdint>
 #include <optional>
 #include <span>
 
@@ -49,6 +50,8 @@ struct Outcome {
 class Sink {
  public:
   virtual ~Sink() = default;
+  // How many events it wants at most in one delivery, each of which has the whole timeout.
+  virtual std::size_t events_max() const { return SIZE_MAX; }
   // Delivers `events` in their order and waits until the target has confirmed all of them, refused one, or the deadline
   // has passed.
   virtual Outcome deliver(std::span<const model::EventView> events, const Deadline& deadline) = 0;
