@@ -65,7 +65,9 @@ std::string file_system_of(const std::filesystem::path& folder) {
     const std::string below = place == "/" ? "/" : place + "/";
     if (place.size() >= best.size() && (path.string() + "/").starts_with(below)) {
       best = place;
-      found = type + " on " + device;
+      found = type;
+      found += " on ";
+      found += device;
     }
   }
   return found;

@@ -77,7 +77,11 @@ class Panel {
     logarithmic_ = true;
     y_min_ = std::pow(10, std::floor(std::log10(std::max(y_min, 1.0))));
     y_max_ = std::max(y_min_ * 10, std::pow(10, std::ceil(std::log10(std::max(y_max, 1.0)))));
-    for (double value = y_min_; value <= y_max_ * 1.001; value *= 10) grid(value, time_text(value));
+    const auto decades = static_cast<int>(std::lround(std::log10(y_max_ / y_min_)));
+    for (int decade = 0; decade <= decades; ++decade) {
+      const double value = y_min_ * std::pow(10, decade);
+      grid(value, time_text(value));
+    }
   }
   void mark_x(double x, std::string_view text) { out_ += text_at(x_of(x), bottom + 16, "middle", text); }
   void line(const Points& points, std::string_view name, std::string_view colour) {
@@ -174,7 +178,8 @@ std::string latency_by_percentile(const Recorder& recorder) {
   for (std::size_t kind = 0; kind < kinds; ++kind) {
     const Histogram& latency = recorder.latency(static_cast<Kind>(kind));
     if (latency.count() == 0) continue;
-    for (double nines = 0; nines <= nines_max; nines += 0.05) {
+    for (int step = 0; step <= static_cast<int>(nines_max) * 20; ++step) {
+      const double nines = step / 20.0;
       const double microseconds = static_cast<double>(latency.percentile(100 - 100 * std::pow(10, -nines))) / 1e3;
       lines[kind].emplace_back(nines, microseconds);
       least = std::min(least, microseconds);
