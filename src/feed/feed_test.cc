@@ -320,6 +320,22 @@ TEST_F(FeedTest, APlaceMovesPastEventsThatNobodyWants) {
   EXPECT_EQ(disk_->read_cursors().at("p").next, 500U);
 }
 
+TEST_F(FeedTest, NothingIsReadForAProjectionWithoutMembers) {
+  auto consumer = std::make_shared<TestConsumer>();
+  auto membership = join(consumer, {}, {{.categories = {"rare"}}});
+  append("common-1", 10);
+  EXPECT_EQ(wait_for(9).value().cursor, 10U);
+  membership.reset();
+  const auto end = clock_.steady_now() + patience;
+  while (!describe().members.empty() && clock_.steady_now() < end) std::this_thread::yield();
+  append("common-1", 10);
+  append("rare-1", 1);
+  EXPECT_EQ(describe().cursor, 10U);
+  auto again = std::make_shared<TestConsumer>();
+  auto second = join(again, {}, {{.categories = {"rare"}}});
+  EXPECT_THAT(again->wait_for_events(1).positions, ElementsAre(20));
+}
+
 TEST_F(FeedTest, WhoeverWaitsIsAnsweredInTimeAndMakesRoomWhenGone) {
   options_.waiting_max = 1;
   restart();

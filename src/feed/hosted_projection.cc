@@ -48,6 +48,7 @@ void HostedProjection::leave(MemberId member) {
 }
 
 void HostedProjection::stop_members(const base::Error& reason) {
+  follow_reader();
   for (auto& [member, link] : std::exchange(members_, {})) {
     machine_.leave(member);
     link.consumer->on_stopped(reason);
@@ -95,7 +96,7 @@ void HostedProjection::settle() {
     carry_out(std::move(actions));
   }
   if (!machine_.has_members()) {
-    if (position() != machine_.read_position()) move_to(machine_.read_position());
+    move_to(machine_.read_position());  // and nothing is read for nobody
   } else if (machine_.wants_events() && unreadable_.empty()) {
     want();
   }
