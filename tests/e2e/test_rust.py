@@ -135,6 +135,19 @@ def test_check_writes_nothing_and_sends_a_command_to_two_fresh_instances(tmp_pat
     assert os.listdir(tmp_path) == []
 
 
+def test_two_packages_of_one_name_are_never_taken_for_each_other(tmp_path):
+    crate(tmp_path / "counter", "counter", first_program())
+    module = tmp_path / "modules" / "counter.wasm"
+    assert build("counter", cwd=tmp_path).returncode == 0
+    first = module.read_bytes()
+    assert build(ROOT / "examples" / "rust" / "counter", cwd=tmp_path).returncode == 0
+    other = module.read_bytes()
+    assert b"BelowZero" in other and b"BelowZero" not in first
+    for source, expected in (("counter", first), (ROOT / "examples" / "rust" / "counter", other)):
+        assert build(source, cwd=tmp_path).returncode == 0
+        assert module.read_bytes() == expected
+
+
 def test_what_does_not_compile_is_shown_as_cargo_shows_it_and_leaves_the_old_module(tmp_path):
     crate(tmp_path / "counter", "counter", first_program())
     (tmp_path / "modules").mkdir()

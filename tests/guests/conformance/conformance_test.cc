@@ -1,5 +1,6 @@
 // conformance_test LANGUAGE: builds the language's aggregates as `thalo build` does and holds them to the scenarios.
-// Ends with 77 when the language's tools are not installed.
+// With --costs it measures instead, and prints a row for README.md. Ends with 77 when the language's tools are not
+// installed.
 #include <gtest/gtest.h>
 
 #include <cstdio>
@@ -7,9 +8,11 @@
 #include <map>
 #include <sstream>
 #include <stdexcept>
+#include <string_view>
 
 #include "build/build.h"
 #include "env/files.h"
+#include "guests/conformance/costs.h"
 #include "guests/conformance/guest.h"
 #include "guests/conformance/scenario.h"
 #include "wasm/wasmtime_engine.h"
@@ -226,12 +229,16 @@ void register_tests(const std::string& name, Language language) {
   }
 }
 
-int run(const std::string& name) {
+int run(const std::string& name, bool costs) {
   auto made = wasm::make_wasmtime_engine({});
   if (!made) throw std::runtime_error(made.error().message);
   engine = std::move(*made);
   const auto language = read_language(name);
   if (!build_modules(name, language)) return exit_skipped;
+  if (costs) {
+    std::printf("%s\n", costs_of(name, counter()).c_str());
+    return 0;
+  }
   register_tests(name, language);
   const int result = RUN_ALL_TESTS();
   modules.clear();
@@ -244,12 +251,13 @@ int run(const std::string& name) {
 
 int main(int argc, char** argv) {
   ::testing::InitGoogleTest(&argc, argv);
-  if (argc != 2) {
-    std::fprintf(stderr, "usage: conformance_test LANGUAGE [--gtest_filter=…]\n");
+  const bool costs = argc == 3 && std::string_view(argv[2]) == "--costs";
+  if (argc != 2 && !costs) {
+    std::fprintf(stderr, "usage: conformance_test LANGUAGE [--costs] [--gtest_filter=…]\n");
     return 2;
   }
   try {
-    return thalo::conformance::run(argv[1]);
+    return thalo::conformance::run(argv[1], costs);
   } catch (const std::exception& error) {
     std::fprintf(stderr, "%s\n", error.what());
     return 1;
