@@ -1,6 +1,6 @@
 # The front door: `make` lists what a contributor can do.
 .DEFAULT_GOAL := help
-.PHONY: help setup build demo test lint format bench clean
+.PHONY: help setup build demo test check lint format bench clean
 
 PRESET ?= release
 BUILD := build/$(PRESET)
@@ -25,6 +25,9 @@ demo: setup ## build, start the runtime, execute commands, kill it, show that th
 
 test: build ## build and run all tests; NAME=regex for some of them
 	@cd $(BUILD) && ctest --output-on-failure --no-tests=error -j $(JOBS) $(if $(NAME),-R '$(NAME)')
+
+check: setup ## run the tests of the store again under AddressSanitizer and UndefinedBehaviorSanitizer
+	@scripts/check $(JOBS)
 
 lint: build ## check formatting and run clang-tidy; warnings are errors
 	@scripts/lint $(BUILD)

@@ -65,26 +65,6 @@ TEST(PowerCut, TheTestDiskForgetsWhatIsNotSynced) {
   EXPECT_FALSE(store->load_snapshot("s-2").value()) << "a snapshot is not synced by itself";
 }
 
-// A killed process leaves writes in its log that nobody has synced. The next one has read them, written them elsewhere
-// and deleted the log, and goes on: that log must not come back torn, before new events.
-TEST(PowerCut, ALogThatAKilledProcessLeftDoesNotComeBack) {
-  RocksdbPlace place;
-  auto store = place.open({});
-  ASSERT_TRUE(append_and_wait(*store, make_append("s-1", {"one"})));
-  ASSERT_TRUE(store->save_snapshot("s-1", {.version = 1, .module_digest = "", .format = "", .data = "not synced"}));
-  place.disk().cut_power_after(1);
-  store.reset();
-  place.disk().keep_unsynced();
-  store = place.open({});
-  ASSERT_TRUE(append_and_wait(*store, make_append("s-1", {"two"})));
-  place.disk().cut_power_after(1);
-  store.reset();
-  place.disk().drop_unsynced();
-  store = place.open({});
-  ASSERT_TRUE(store);
-  EXPECT_EQ(data_of(read_stream(*store, {.stream = "s-1"})), (std::vector<std::string>{"one", "two"}));
-}
-
 TEST(BackgroundFailure, AFailedFlushPoisonsAndReopeningHeals) {
   RocksdbPlace place;
   auto store = *place.try_open(small_buffers(place));
