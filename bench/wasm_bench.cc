@@ -111,8 +111,11 @@ void loading(const std::string& component) {
 }
 
 void memory(const wasm::Module& module) {
-  constexpr std::size_t entities = 10'000;
+  // Ten thousand instances of a heavy guest are more than a machine has.
+  constexpr std::size_t bytes_max = std::size_t{1} << 30;
+  const std::size_t instances_max = bytes_max / (module.instantiate({}).value()->memory_bytes() + 1) + 1;
   for (const std::size_t per_instance : {1, 100, 1000}) {
+    const std::size_t entities = std::min(std::size_t{10'000}, instances_max * per_instance);
     const std::size_t before = resident_bytes();
     wasm::Limits limits;
     limits.entities_per_instance = per_instance;

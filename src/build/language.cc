@@ -60,7 +60,8 @@ std::optional<fs::path> Language::member(const fs::path&, const std::string&) co
 bool Language::is_output_folder(const fs::path&) const { return false; }
 
 std::span<const Language* const> languages() {
-  static const std::array all{&cpp_language(), &rust_language()};
+  static const std::array all{&cpp_language(),        &rust_language(), &c_language(),     &javascript_language(),
+                              &typescript_language(), &go_language(),   &python_language()};
   return all;
 }
 

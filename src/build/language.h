@@ -93,5 +93,10 @@ base::Result<const Language*> language_of(const std::filesystem::path& source, s
 // Each language's own file defines its function.
 const Language& cpp_language();
 const Language& rust_language();
+const Language& c_language();
+const Language& javascript_language();
+const Language& typescript_language();
+const Language& go_language();
+const Language& python_language();
 
 }  // namespace thalo::build

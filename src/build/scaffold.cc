@@ -94,6 +94,9 @@ base::Result<Scaffold> make_scaffold(const fs::path& parent, std::string_view na
     return base::fail(Code::invalid_argument,
                       "there is no template for the language '" + std::string(language) + "'; there are: " + known);
   }
+  if (language == "python" && name.find('-') != std::string_view::npos)
+    return base::fail(Code::invalid_argument,
+                      "the name '" + std::string(name) + "' cannot be a Python module's; use '_' instead of '-'");
   auto category = model::category_of_module(name);
   if (!category) return std::unexpected(category.error());
 

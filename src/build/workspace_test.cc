@@ -132,7 +132,7 @@ TEST_F(WorkspaceTest, IllegalNamesAndUnknownLanguagesAreNamed) {
   EXPECT_FALSE(make_scaffold(folder_, std::string(65, 'x'), "cpp"));
   EXPECT_THAT(make_scaffold(folder_, "shop_test", "cpp").error().message, HasSubstr("_test"));
   EXPECT_THAT(make_scaffold(folder_, "shop", "cobol").error().message,
-              AllOf(HasSubstr("'cobol'"), HasSubstr("there are: cpp")));
+              AllOf(HasSubstr("'cobol'"), HasSubstr("there are: c, cpp, go, ")));
   EXPECT_THAT(make_scaffold(folder_ / "nowhere", "shop", "cpp").error().message, HasSubstr("nowhere/shop"));
   EXPECT_TRUE(fs::is_empty(folder_));
 }

@@ -51,7 +51,7 @@ from thalo.v1 import projections_pb2, projections_pb2_grpc, subscriptions_pb2, s
 class Runtime:
     """One thalo-runtime on a free port, with its log collected."""
 
-    def __init__(self, folder, *flags, env=None, preexec=None):
+    def __init__(self, folder, *flags, env=None, preexec=None, seconds=60):
         self.folder = Path(folder)
         self.log = []
         self.ports = []
@@ -65,7 +65,7 @@ class Runtime:
         self.reader = threading.Thread(target=self._read, daemon=True)
         self.listening = threading.Event()
         self.reader.start()
-        if not self.listening.wait(60):
+        if not self.listening.wait(seconds):
             self.process.kill()
         if not self.ports:
             self.reader.join(10)

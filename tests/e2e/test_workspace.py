@@ -194,7 +194,7 @@ def test_bash_completes_commands_flags_values_and_files(bash):
         ("thalo publish shop so", ["thalo", "publish", "shop", "some file.wasm"]),
         ("thalo build --output=so", ["thalo", "build", "--output=some file.wasm"]),
         ("thalo completion z", ["thalo", "completion", "zsh"]),
-        ("thalo new shop --lang ", ["thalo", "new", "shop", "--lang", "cpp"]),
+        ("thalo new shop --lang cp", ["thalo", "new", "shop", "--lang", "cpp"]),
         ("thalo --ver", ["thalo", "--version"]),
         ("thalo nonsense --wa", ["thalo", "nonsense", "--wa"]),
     ]:

@@ -1,0 +1,5 @@
+module bankaccount
+
+go 1.24
+
+require thalo v0.9.0

@@ -1,0 +1,179 @@
+/* What an aggregate in C may rely on, through one that answers with whatever it read. */
+#include <thalo_test.h>
+
+typedef struct {
+  uint64_t count;
+} Thing;
+
+static void copy_fields(const thalo_message *command, thalo_answer *answer) {
+  if (thalo_has(command, "u")) thalo_put_u64(answer, "u", thalo_u64(command, "u"));
+  if (thalo_has(command, "i")) thalo_put_i64(answer, "i", thalo_i64(command, "i"));
+  if (thalo_has(command, "d")) thalo_put_double(answer, "d", thalo_double(command, "d"));
+  if (thalo_has(command, "b")) thalo_put_bool(answer, "b", thalo_bool(command, "b"));
+  if (thalo_has(command, "s")) thalo_put_string(answer, "s", thalo_string(command, "s"));
+  if (thalo_has(command, "j")) thalo_put_json(answer, "j", thalo_json(command, "j"));
+}
+
+static void copy_lines(const thalo_message *command, thalo_answer *answer) {
+  const thalo_message lines = thalo_object(command, "lines");
+  thalo_entry line = {0};
+  uint64_t total = 0;
+  while (thalo_next(&lines, &line)) total += thalo_u64(&line.value, "cents");
+  thalo_put_u64(answer, "total", total);
+}
+
+static void handle(const void *state, const thalo_message *command, const thalo_context *context, thalo_answer *answer) {
+  if (thalo_is(command, "Copy")) {
+    thalo_emit(answer, "Copied");
+    copy_fields(command, answer);
+  } else if (thalo_is(command, "Sum")) {
+    thalo_emit(answer, "Summed");
+    copy_lines(command, answer);
+  } else if (thalo_is(command, "Two")) {
+    thalo_emit(answer, "Copied");
+    thalo_emit(answer, "Copied");
+    thalo_begin_object(answer, thalo_c_string("a\"b"));
+    thalo_put_u64(answer, "n", context->version);
+    thalo_end_object(answer);
+    thalo_put_null(answer, "z");
+  } else if (thalo_is(command, "Regret")) {
+    thalo_emit(answer, "Copied");
+    thalo_reject(answer, "No");
+    thalo_put_string(answer, "id", context->id);
+    thalo_emit(answer, "Copied");
+  } else if (thalo_is(command, "Need")) {
+    thalo_put_u64(answer, "orphan", thalo_u64(command, "u"));
+  } else if (thalo_is(command, "Change")) {
+    ((Thing *)state)->count++;
+  } else if (thalo_is(command, "Broken")) {
+    thalo_emit(answer, "Copied");
+    thalo_put_string(answer, "s", (thalo_text){"\xff", 1});
+  }
+}
+
+static void apply(void *state, const thalo_message *event) {
+  if (thalo_is(event, "Copied") || thalo_is(event, "Summed")) ((Thing *)state)->count++;
+}
+
+static void snapshot(const void *state, thalo_answer *out) { thalo_put_u64(out, "count", ((const Thing *)state)->count); }
+static void restore(void *state, const thalo_message *in) { ((Thing *)state)->count = thalo_u64(in, "count"); }
+
+static const thalo_aggregate thing = {
+    .size = sizeof(Thing), .handle = handle, .apply = apply, .snapshot_format = "thing-1", .snapshot = snapshot, .restore = restore};
+
+static void copies(const char *fields) {
+  char event[512];
+  snprintf(event, sizeof event, "Copied %s", fields);
+  thalo_when("Copy", fields);
+  thalo_then(event);
+}
+
+static void fields_come_back_as_they_were(void) {
+  thalo_given(&thing);
+  copies("{\"u\":0,\"i\":-9223372036854775808,\"b\":true,\"s\":\"\"}");
+  copies("{\"u\":9007199254740993,\"i\":9223372036854775807,\"b\":false}");
+  copies("{\"u\":18446744073709551615,\"d\":0.5,\"s\":\"\xc3\xbcn\xf0\x9f\x98\x80 \\\"\\\\ \\u0000\",\"j\":[1,{\"a\":null}]}");
+  thalo_when("Copy", " { \"s\" : \"\\ud83d\\ude00\\u00fc\\/\\n\" , \"u\" : 1 , \"u\" : 2 } ");
+  thalo_then("Copied {\"u\":2,\"s\":\"\xf0\x9f\x98\x80\xc3\xbc/\\u000a\"}");
+}
+
+static void what_does_not_fit_is_named(void) {
+  const char *whole = "field `u` must be a whole number from 0 to 18446744073709551615, but is ";
+  const char *values[] = {"18446744073709551616", "-1", "1.5", "1e3", "\"1\"", "{}", "99999999999999999999999"};
+  thalo_given(&thing);
+  for (size_t at = 0; at < sizeof values / sizeof *values; at++) {
+    char payload[64], reason[256];
+    snprintf(payload, sizeof payload, "{\"u\":%s}", values[at]);
+    snprintf(reason, sizeof reason, "%s%s", whole, values[at]);
+    thalo_when("Copy", payload);
+    thalo_then_failed(reason);
+  }
+  thalo_when("Copy", "{\"i\":9223372036854775808}");
+  thalo_then_failed("field `i` must be a whole number from -9223372036854775808 to 9223372036854775807, but is 9223372036854775808");
+  thalo_when("Copy", "{\"d\":1e999}");
+  thalo_then_failed("field `d` must be a number, but is 1e999");
+  thalo_when("Copy", "{\"s\":\"\\ud83d\"}");
+  thalo_then_failed("field `s` must be a string, but is \"\\ud83d\"");
+  thalo_when("Need", "{\"u\":null}");
+  thalo_then_failed("field `u` must be a whole number from 0 to 18446744073709551615, but is null");
+  thalo_when("Need", "{}");
+  thalo_then_failed("missing field `u`");
+}
+
+static void lists_are_read_with_their_paths(void) {
+  thalo_given(&thing);
+  thalo_when("Sum", "{\"lines\":[{\"cents\":1},{\"cents\":2}]}");
+  thalo_then("Summed {\"total\":3}");
+  thalo_when("Sum", "{\"lines\":[]}");
+  thalo_then("Summed {\"total\":0}");
+  thalo_when("Sum", "{\"lines\":{\"a\":{\"cents\":4}}}");
+  thalo_then("Summed {\"total\":4}");
+  thalo_when("Sum", "{\"lines\":[{\"cents\":1},{}]}");
+  thalo_then_failed("missing field `lines[1].cents`");
+  thalo_when("Sum", "{\"lines\":{\"a\":{\"cents\":true}}}");
+  thalo_then_failed("field `lines.a.cents` must be a whole number from 0 to 18446744073709551615, but is true");
+  thalo_when("Sum", "{\"lines\":5}");
+  thalo_then_failed("field `lines` must be an object or an array, but is 5");
+  thalo_when("Sum", "{\"lines\":[5]}");
+  thalo_then_failed("missing field `lines[0].cents`");
+}
+
+static void what_is_no_json_is_refused(void) {
+  const char *payloads[] = {"",          "{",          "{\"u\":1,}", "{\"u\":01}", "{\"u\":1}x", "{u:1}",          "{\"u\":+1}",
+                            "{\"u\" 1}", "{\"u\":\"}", "{\"u\":.5}", "{\"u\":5.}", "{\"u\":tru}", "{\"s\":\"\\x\"}", "{\"s\":\"\\u12g4\"}"};
+  thalo_given(&thing);
+  for (size_t at = 0; at < sizeof payloads / sizeof *payloads; at++) {
+    thalo_when("Copy", payloads[at]);
+    thalo_then_failed("it is no JSON, or nested deeper than 64");
+  }
+  thalo_when("Copy", "[1]");
+  thalo_then_failed("the payload must be an object, but is [1]");
+  char deep[300];
+  memset(deep, '[', sizeof deep - 1);
+  deep[sizeof deep - 1] = '\0';
+  thalo_when("Copy", deep);
+  thalo_then_failed("it is no JSON, or nested deeper than 64");
+}
+
+static void answers(void) {
+  thalo_given(&thing);
+  thalo_event("Copied", "{}");
+  thalo_when("Two", "{}");
+  thalo_then("Copied {}\nCopied {\"a\\\"b\":{\"n\":1},\"z\":null}");
+  thalo_check_state(Thing, state->count == 3);
+  /* Refused is refused, whatever was said before or after. */
+  thalo_when("Regret", "{}");
+  thalo_then_rejected("{\"type\":\"No\",\"id\":\"test\"}");
+  thalo_when("Broken", "{}");
+  thalo_then_failed("field `s` is no UTF-8");
+  thalo_when("Need", "{\"u\":1}");
+  thalo_then_failed("field `orphan` belongs to nothing: call thalo_emit or thalo_reject first");
+  thalo_when("Nope", "{}");
+  thalo_then_failed("unknown command; known are Copy, Sum, Two, Regret, Need, Change, Broken");
+}
+
+static int failures_of(void (*wrong)(void)) {
+  fprintf(stderr, "(failures are expected here)\n");
+  thalo_given(&thing);
+  wrong();
+  const int failures = thalo_tested.failures;
+  thalo_tested.failures = 0;
+  return failures;
+}
+
+static void another_event(void) { thalo_when("Copy", "{\"u\":1}"), thalo_then("Copied {\"u\":2}"); }
+static void no_rejection(void) { thalo_when("Copy", "{\"u\":1}"), thalo_then_rejected("{\"type\":\"No\"}"); }
+static void an_unknown_event(void) { thalo_event("Nope", "{}"); }
+static void a_changed_state(void) { thalo_when("Change", "{}"); }
+
+int main(void) {
+  fields_come_back_as_they_were();
+  what_does_not_fit_is_named();
+  lists_are_read_with_their_paths();
+  what_is_no_json_is_refused();
+  answers();
+  /* The kit finds what is wrong. */
+  const int found = failures_of(another_event) == 1 && failures_of(no_rejection) == 1 && failures_of(an_unknown_event) == 1 && failures_of(a_changed_state) == 1;
+  if (!found) fprintf(stderr, "the test kit let something pass\n");
+  return thalo_end() != 0 || !found;
+}

@@ -1,0 +1,3 @@
+module thalo
+
+go 1.24

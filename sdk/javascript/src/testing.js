@@ -1,0 +1,124 @@
+// Tests of an aggregate's rules: given events, when a command comes, then events (or a refusal).
+//
+// Everything goes through JSON as in the runtime, so what cannot be stored fails here; an aggregate with snapshots is
+// also put through one before the command, and a handler that changes the state is found out.
+import { AssertionError } from "node:assert";
+import { isDeepStrictEqual } from "node:util";
+import { Context } from "./context.js";
+import { Description, Failure } from "./dispatch.js";
+import { stringify } from "./json.js";
+
+/** An entity's past. */
+export function given(aggregate, ...events) {
+  return new Given(new Description(aggregate), events.flat());
+}
+
+class Given {
+  #description;
+  #events;
+  #id = "test";
+  #context;
+
+  constructor(description, events) {
+    this.#description = description;
+    this.#events = events;
+    this.#context = { timeMs: Date.UTC(2000, 0, 1), version: events.length };
+  }
+
+  /** The entity's id; "test" otherwise. */
+  withId(id) {
+    this.#id = id;
+    return this;
+  }
+
+  /** What surrounds the command: commandId, timeMs, version, correlationId, causationId, metadata. */
+  withContext(context) {
+    this.#context = { ...this.#context, ...context };
+    return this;
+  }
+
+  when(command) {
+    const description = this.#description;
+    const entity = this.#past();
+    const { type, ...fields } = command;
+    const known = description.commands.get(type);
+    if (!known) throw new AssertionError({ message: `'${type}' is no command of ${description.aggregate.name}`, stackStartFn: this.when });
+    const before = structured(entity);
+    const outcome = { events: [], failure: undefined };
+    try {
+      const context = new Context(this.#id, this.#context);
+      outcome.events = description.handle(entity, type, known.encode(fields, ""), context);
+    } catch (error) {
+      if (!(error instanceof Failure)) throw error;
+      outcome.failure = error;
+    }
+    if (!isDeepStrictEqual(before, structured(entity)))
+      throw new AssertionError({ message: "handle changed the entity; only apply may", actual: structured(entity), expected: before, stackStartFn: this.when });
+    for (const event of outcome.events) description.apply(entity, event.type, event.payload);
+    return new Outcome(description, entity, outcome);
+  }
+
+  #past() {
+    const description = this.#description;
+    const entity = description.create(this.#id);
+    for (const event of this.#events) {
+      const { type, payload } = description.writeEvent(event);
+      description.apply(entity, type, payload);
+    }
+    if (!description.snapshots) return entity;
+    const restored = description.create(this.#id);
+    const text = description.snapshot(entity);
+    description.restore(restored, text);
+    if (!isDeepStrictEqual(structured(restored), structured(entity)))
+      throw new AssertionError({ message: "an entity restored from its snapshot differs from the one it was taken of", actual: structured(restored), expected: structured(entity) });
+    return restored;
+  }
+}
+
+// The fields as data, without the methods that some keep in fields.
+const structured = (entity) => structuredClone(Object.fromEntries(Object.entries(entity).filter(([, value]) => typeof value !== "function")));
+
+class Outcome {
+  /** The entity after the new events. */
+  state;
+  #description;
+  #actual;
+
+  constructor(description, state, { events, failure }) {
+    this.state = state;
+    this.#description = description;
+    if (failure?.tag === "command") this.#actual = { rejected: failure.message };
+    else if (failure) this.#actual = { failed: `${failure.tag}: ${failure.message}` };
+    else this.#actual = events.map((event) => `${event.type} ${event.payload}`);
+  }
+
+  #expect(expected, stackStartFn) {
+    if (isDeepStrictEqual(this.#actual, expected)) return this;
+    const shown = (what) => (Array.isArray(what) ? what.map((line) => `\n    ${line}`).join("") || " nothing" : `\n    ${Object.entries(what)[0].join(": ")}`);
+    throw new AssertionError({
+      message: `expected${shown(expected)}\n  but got${shown(this.#actual)}`,
+      actual: this.#actual,
+      expected,
+      operator: "then",
+      stackStartFn,
+    });
+  }
+
+  /** Exactly these events, in this order; none: nothing happened. */
+  thenEmits(...events) {
+    const lines = events.map((event) => {
+      const { type, payload } = this.#description.writeEvent(event);
+      return `${type} ${payload}`;
+    });
+    return this.#expect(lines, this.thenEmits);
+  }
+  thenNothing() {
+    return this.#expect([], this.thenNothing);
+  }
+
+  /** Refused with exactly this error; a text is what `reject` was given. */
+  thenRejected(error) {
+    const { type, ...fields } = typeof error === "string" ? { type: "Rejected", message: error } : error;
+    return this.#expect({ rejected: stringify({ type, ...fields }) }, this.thenRejected);
+  }
+}

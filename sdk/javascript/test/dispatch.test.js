@@ -1,0 +1,131 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { Description } from "../src/dispatch.js";
+import { log, logTo } from "../src/log.js";
+import { optional, reject, string, uint64 } from "../src/index.js";
+import { given } from "../src/testing.js";
+
+class Thing {
+  static commands = { Do: { how: string }, Set: { value: uint64 } };
+  static events = { Done: { how: string, note: optional(string) }, WasSet: { value: uint64 } };
+  static snapshotFormat = "thing-1";
+  static state = { value: uint64, note: optional(string) };
+  value = 0n;
+  note = undefined;
+  handle(command, context) {
+    if (command.type === "Set") return { type: "WasSet", value: command.value };
+    switch (command.how) {
+      case "reject":
+        reject({ type: "No", value: this.value });
+      case "text":
+        reject("closed");
+      case "throw":
+        throw new Error("closed");
+      case "bug":
+        return undefined.x;
+      case "unknown":
+        return { type: "Unheard" };
+      case "incomplete":
+        return { type: "Done" };
+      case "async":
+        return Promise.resolve([]);
+      case "change":
+        this.value += 1n;
+        return;
+      case "context":
+        return { type: "Done", how: JSON.stringify(context.metadata), note: context.time.toISOString() };
+    }
+    return [{ type: "Done", how: command.how }];
+  }
+  apply(event) {
+    if (event.type === "WasSet") this.value = event.value;
+    else if (event.how === "unappliable") throw new Error("cannot");
+  }
+}
+
+const description = new Description(Thing);
+const quietly = (call) => {
+  const lines = [];
+  logTo((level, line) => lines.push(`${level}: ${line}`));
+  call();
+  return lines;
+};
+const failing = (how) => {
+  try {
+    description.handle(description.create("a"), "Do", JSON.stringify({ how }), {});
+  } catch (failure) {
+    return [failure.tag, failure.subject, failure.message];
+  }
+};
+
+test("whatever handle throws refuses the command; what is no refusal is logged with its place", () => {
+  assert.deepEqual(failing("reject"), ["command", "No", '{"type":"No","value":0}']);
+  assert.deepEqual(failing("text"), ["command", "Rejected", '{"type":"Rejected","message":"closed"}']);
+  const lines = quietly(() => {
+    assert.deepEqual(failing("throw"), ["command", "Error", '{"type":"Error","message":"closed"}']);
+    assert.equal(failing("bug")[1], "TypeError");
+    assert.match(failing("async")[2], /asynchronous/);
+  });
+  assert.equal(lines.length, 3);
+  assert.match(lines[0], /^error: handle of Do threw Error: closed\n.*dispatch\.test\.js/s);
+});
+
+test("events that cannot be stored are the aggregate's failure, not the client's", () => {
+  assert.deepEqual(failing("unknown"), ["serialize-event", "Unheard", "handle returned an event of the unknown type 'Unheard'; known are Done, WasSet"]);
+  assert.deepEqual(failing("incomplete"), ["serialize-event", "Done", "Done: missing field `how`"]);
+});
+
+test("unknown and unreadable commands and events are named", () => {
+  const entity = description.create("a");
+  assert.throws(() => description.handle(entity, "Nope", "{}", {}), { tag: "deserialize-command", message: "unknown command; known are Do, Set" });
+  assert.throws(() => description.handle(entity, "Set", '{"value":"1"}', {}), { tag: "deserialize-command" });
+  assert.throws(() => description.apply(entity, "Nope", "{}"), { tag: "deserialize-event", subject: "Nope" });
+  quietly(() => assert.throws(() => description.apply(entity, "Done", '{"how":"unappliable"}'), { tag: "deserialize-event", message: "cannot" }));
+});
+
+test("a snapshot restores every field, also one that became undefined", () => {
+  const entity = description.create("a");
+  entity.value = 2n ** 64n - 1n;
+  const text = description.snapshot(entity);
+  assert.equal(text, '{"value":18446744073709551615}');
+  const restored = description.create("a");
+  restored.note = "old";
+  description.restore(restored, text);
+  assert.deepEqual({ ...restored }, { value: 2n ** 64n - 1n, note: undefined });
+});
+
+test("a class that is no aggregate is told what it lacks", () => {
+  class Bad {
+    handle() {}
+    apply() {}
+  }
+  const of = (parts) => () => new Description(Object.assign(class extends Bad {}, parts));
+  assert.throws(() => new Description({}), /export default class/);
+  assert.throws(() => new Description(class { apply() {} }), /has no method `handle`/);
+  assert.throws(of({}), /does not say its commands/);
+  assert.throws(of({ commands: { A: { type: string } }, events: { B: {} } }), /a field 'type'/);
+  assert.throws(of({ commands: { A: { b: String } }, events: { B: {} } }), /no type of a field/);
+  assert.throws(of({ commands: { A: {} }, events: { B: {} }, snapshotFormat: "x" }), /needs static state/);
+});
+
+test("the test kit finds what is not as expected", () => {
+  const set = { type: "Set", value: 5n };
+  given(Thing).when(set).thenEmits({ type: "WasSet", value: 5n });
+  assert.throws(() => given(Thing).when(set).thenEmits({ type: "WasSet", value: 6n }), /expected\n {4}WasSet \{"value":6\}\n {2}but got\n {4}WasSet \{"value":5\}/);
+  assert.throws(() => given(Thing).when(set).thenNothing(), /but got/);
+  assert.throws(() => given(Thing).when(set).thenRejected("closed"), /but got/);
+  assert.throws(() => given(Thing).when({ type: "Do", how: "change" }), /handle changed the entity/);
+  assert.throws(() => given(Thing).when({ type: "Nope" }), /no command of Thing/);
+  given(Thing)
+    .withContext({ metadata: { a: 1 }, timeMs: 0 })
+    .when({ type: "Do", how: "context" })
+    .thenEmits({ type: "Done", how: '{"a":1}', note: "1970-01-01T00:00:00.000Z" });
+  class Forgetful extends Thing {
+    static state = { note: optional(string) };
+  }
+  assert.throws(() => given(Forgetful, { type: "WasSet", value: 5n }).when(set), /restored from its snapshot differs/);
+});
+
+test("log lines hold anything", () => {
+  assert.deepEqual(quietly(() => log.info("a", { b: 1n }, undefined)), ['info: a {"b":"1"} undefined']);
+});

@@ -1,0 +1,218 @@
+"""The SDK without WebAssembly: fields, dispatch, and the test kit, which must find what is wrong."""
+
+import enum
+import json
+from dataclasses import dataclass, field
+from datetime import datetime, timezone
+from typing import Annotated, Any, Literal
+
+import pytest
+
+from thalo import Aggregate, Context, Int64, Range, Rejection, UInt64, log
+from thalo.dispatch import Description, Failure
+from thalo.fields import FieldError, dumps, field_of
+from thalo.testing import given
+
+
+class Colour(enum.Enum):
+    RED = "red"
+    BLUE = "blue"
+
+
+@dataclass
+class Line:
+    cents: UInt64
+    tags: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass
+class Order:
+    lines: list[Line]
+    from_: str | None
+    colour: Colour = Colour.RED
+    at: datetime | None = None
+
+
+def read(hint, text):
+    return field_of(hint, "here").read(json.loads(text), "")
+
+
+def written(hint, value):
+    return dumps(field_of(hint, "here").write(value, ""))
+
+
+def refused(hint, text, message):
+    with pytest.raises(FieldError) as error:
+        read(hint, text)
+    assert str(error.value) == message
+
+
+def test_whole_numbers_are_exact_at_the_edges():
+    for text in ("0", "9007199254740991", "9007199254740993", "18446744073709551615"):
+        assert written(UInt64, read(UInt64, text)) == text
+    assert read(Int64, "-9223372036854775808") == -(2**63)
+    assert read(Annotated[int, Range(1, 6)], "6") == 6
+    wanted = "the payload must be a whole number from 0 to 18446744073709551615, but is "
+    refused(UInt64, "18446744073709551616", wanted + "the number 18446744073709551616")
+    refused(UInt64, "-1", wanted + "the number -1")
+    refused(UInt64, "1.5", wanted + "the number 1.5")
+    refused(UInt64, "true", wanted + "true")
+    refused(UInt64, '"1"', wanted + 'the string "1"')
+
+
+def test_a_field_that_is_missing_or_mistyped_is_named_by_its_path():
+    refused(Order, '{"lines":[{"cents":1},{}]}', "missing field `lines[1].cents`")
+    refused(Order, '{"lines":[{"cents":1,"tags":{"a":5}}]}', "field `lines[0].tags.a` must be a string, but is the number 5")
+    refused(Order, '{"lines":[],"colour":"green"}', 'field `colour` must be one of "red", "blue", but is the string "green"')
+    refused(Order, '{"lines":[],"at":"tomorrow"}', 'field `at` must be a time as in 2026-01-31T12:00:00Z, but is the string "tomorrow"')
+    refused(Order, "[]", "the payload must be an object, but is an array")
+    refused(Literal["a", "b"], '"c"', 'the payload must be one of "a", "b", but is the string "c"')
+    refused(str, '"\\ud83d"', "the payload must be a string, but is " + 'the string "\ud83d"')
+
+
+def test_everything_comes_back_as_it_was():
+    order = Order([Line(5, {"ünï": "😀\0"})], "here", Colour.BLUE, datetime(2026, 1, 31, 12, tzinfo=timezone.utc))
+    text = written(Order, order)
+    assert text == '{"lines":[{"cents":5,"tags":{"ünï":"😀\\u0000"}}],"from":"here","colour":"blue","at":"2026-01-31T12:00:00+00:00"}'
+    assert read(Order, text) == order
+    assert read(Order, '{"lines":[],"unknown":1}') == Order([], None)
+    assert written(set[str], {"b", "a", "c"}) == '["a","b","c"]'
+    with pytest.raises(FieldError):
+        written(float, float("nan"))
+    with pytest.raises(TypeError, match="here: .* has no JSON"):
+        field_of(bytes, "here")
+
+
+@dataclass(frozen=True)
+class Do:
+    how: str
+
+
+@dataclass(frozen=True)
+class Set:
+    value: UInt64
+
+
+@dataclass(frozen=True)
+class Done:
+    how: Any
+
+
+@dataclass(frozen=True)
+class WasSet:
+    value: UInt64
+
+
+@dataclass(frozen=True)
+class Unheard:
+    pass
+
+
+@dataclass
+class No(Rejection):
+    value: UInt64
+
+
+@dataclass
+class Thing(Aggregate):
+    Command = Do | Set
+    Event = Done | WasSet
+    snapshot_format = "thing-1"
+
+    value: UInt64 = 0
+
+    def handle(self, command, context):
+        if isinstance(command, Set):
+            return WasSet(command.value)
+        match command.how:
+            case "reject":
+                raise No(self.value)
+            case "text":
+                raise Rejection("closed")
+            case "bug":
+                return {}["missing"]
+            case "unheard":
+                return Unheard()
+            case "bytes":
+                return [Done(b"")]
+            case "change":
+                self.value += 1
+            case "deep":
+                return self.handle(command, context)
+            case "context":
+                return Done([context.id, context.metadata, context.time.isoformat()])
+
+    def apply(self, event):
+        match event:
+            case WasSet(value):
+                self.value = value
+            case Done("cannot"):
+                raise ValueError("cannot")
+
+
+def failing(how):
+    description = Description(Thing)
+    with pytest.raises(Failure) as failure:
+        description.handle(description.create(), "Do", dumps({"how": how}), Context())
+    return failure.value.case, failure.value.subject, failure.value.message
+
+
+@pytest.fixture
+def lines():
+    lines = []
+    log.log_to(lambda level, line: lines.append(f"{level}: {line}"))
+    return lines
+
+
+def test_whatever_handle_raises_refuses_the_command_and_a_mistake_is_logged_with_its_place(lines):
+    assert failing("reject") == ("command", "No", '{"type":"No","value":0}')
+    assert failing("text") == ("command", "Rejected", '{"type":"Rejected","message":"closed"}')
+    assert lines == []
+    assert failing("bug") == ("command", "KeyError", '{"type":"KeyError","message":"\'missing\'"}')
+    assert lines[0].startswith("error: handle of Do raised\n") and "test_sdk.py" in lines[0]
+    assert failing("deep")[1] == "RecursionError"
+
+
+def test_events_that_cannot_be_stored_are_the_aggregates_failure():
+    assert failing("unheard") == ("serialize-event", "Unheard", "Unheard is no event of the aggregate; known are Done, WasSet")
+    assert failing("bytes")[0] == "serialize-event"
+
+
+def test_unknown_and_unreadable_names_and_payloads(lines):
+    description = Description(Thing)
+    entity = description.create()
+    for name, payload in (("Nope", "{}"), ("Set", '{"value":"1"}'), ("Set", "{"), ("Set", "[" * 100000)):
+        with pytest.raises(Failure) as failure:
+            description.handle(entity, name, payload, Context())
+        assert failure.value.case == "deserialize-command"
+    for name, payload in (("Nope", "{}"), ("WasSet", "{}"), ("Done", '{"how":"cannot"}')):
+        with pytest.raises(Failure) as failure:
+            description.apply(entity, name, payload)
+        assert failure.value.case == "deserialize-event" and failure.value.subject == name
+
+
+def test_the_kit_passes_what_is_right_and_finds_what_is_wrong():
+    given(Thing, WasSet(1)).when(Set(2**64 - 1)).then(WasSet(2**64 - 1))
+    given(Thing, WasSet(3)).when(Do("reject")).then_rejected(No(3))
+    assert given(Thing).when(Do("context")).then(Done(["test", {}, "2000-01-01T00:00:00+00:00"])).state.value == 0
+    with pytest.raises(AssertionError, match="expected"):
+        given(Thing).when(Set(5)).then(WasSet(6))
+    with pytest.raises(AssertionError, match="but got"):
+        given(Thing).when(Set(5)).then()
+    with pytest.raises(AssertionError, match="handle changed the entity"):
+        given(Thing).when(Do("change"))
+
+
+def test_a_class_that_is_no_aggregate_is_told_what_it_lacks():
+    class Silent(Aggregate):
+        pass
+
+    class Plain(Aggregate):
+        Command = Do
+        Event = Done
+        snapshot_format = "x"
+
+    with pytest.raises(TypeError, match="Silent does not say its Command"):
+        Description(Silent)
+    with pytest.raises(TypeError, match="put @dataclass before it"):
+        Description(Plain)

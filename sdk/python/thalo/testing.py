@@ -1,0 +1,86 @@
+"""Tests of an aggregate's rules: given events, when a command comes, then events (or a refusal).
+
+    given(Counter, Incremented(5)).when(Decrement(2)).then(Decremented(2))
+    given(Counter).when(Decrement(2)).then_rejected(BelowZero(0, 2))
+
+Everything goes through JSON as in the runtime, so what cannot be stored fails here; an aggregate with snapshots is also
+put through one before the command, and a handler that changes the state is found out.
+"""
+
+import copy
+import dataclasses
+from typing import Any, Generic, TypeVar
+
+from thalo.aggregate import Aggregate, Context, Rejection
+from thalo.dispatch import Description, Failure, rejection_text
+
+A = TypeVar("A", bound=Aggregate)
+
+
+def given(aggregate: type[A], *events: Any) -> "Given[A]":
+    """An entity's past."""
+    return Given(aggregate, events)
+
+
+class Given(Generic[A]):
+    def __init__(self, aggregate: type[A], events: tuple) -> None:
+        self._description = Description(aggregate)
+        self._events = events
+        self._context = Context(id="test", time_ms=946684800000, version=len(events))
+
+    def with_context(self, **changes: Any) -> "Given[A]":
+        """What surrounds the command: id, command_id, time_ms, version, correlation_id, causation_id, metadata_json."""
+        self._context = dataclasses.replace(self._context, **changes)
+        return self
+
+    def when(self, command: Any) -> "Outcome[A]":
+        description = self._description
+        entity = self._past()
+        name, payload = description.write_command(command)
+        before = copy.deepcopy(vars(entity))
+        try:
+            texts = description.handle(entity, name, payload, self._context)
+        except Failure as failure:
+            texts, lines = [], [f"rejected: {failure.message}" if failure.case == "command" else f"failed: {failure.message}"]
+        else:
+            lines = [f"{type_} {text}" for type_, text in texts]
+        assert vars(entity) == before, f"handle changed the entity; only apply may: {before} became {vars(entity)}"
+        for type_, text in texts:
+            description.apply(entity, type_, text)
+        return Outcome(description, entity, lines)
+
+    def _past(self) -> A:
+        description = self._description
+        entity = description.create()
+        for event in self._events:
+            description.apply(entity, *description.write_event(event))
+        if description.state is None:
+            return entity
+        restored = description.create()
+        description.restore(restored, description.snapshot(entity))
+        assert vars(restored) == vars(entity), f"restored from its snapshot, {vars(entity)} became {vars(restored)}"
+        return restored
+
+
+class Outcome(Generic[A]):
+    def __init__(self, description: Description, state: A, lines: list[str]) -> None:
+        self._description = description
+        self._lines = lines
+        self.state = state
+        """The entity after the new events."""
+
+    def then(self, *events: Any) -> "Outcome[A]":
+        """Exactly these events, in this order; none: nothing happened."""
+        return self._expect([f"{type_} {text}" for type_, text in map(self._description.write_event, events)])
+
+    def then_rejected(self, rejection: Rejection) -> "Outcome[A]":
+        """Refused with exactly this."""
+        return self._expect([f"rejected: {rejection_text(rejection)[1]}"])
+
+    def _expect(self, lines: list[str]) -> "Outcome[A]":
+        assert self._lines == lines, f"expected {_listed(lines)}\nbut got {_listed(self._lines)}"
+        return self
+
+
+def _listed(lines: list[str]) -> str:
+    return "".join(f"\n    {line}" for line in lines) or "nothing"
