@@ -11,7 +11,7 @@ from harness import BUILD, CLI, ROOT, runtime, thalo
 
 
 def build(*arguments, cwd):
-    done = subprocess.run([CLI, "build", *map(str, arguments)], capture_output=True, text=True, timeout=800, cwd=cwd)
+    done = subprocess.run([CLI, "build", *map(str, arguments)], capture_output=True, text=True, timeout=1700, cwd=cwd)
     if done.returncode == 1 and "no Rust for WebAssembly was found" in done.stderr:
         pytest.skip(done.stderr)
     return done

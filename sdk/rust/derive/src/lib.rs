@@ -32,7 +32,7 @@ fn command(variants: &Variants) -> proc_macro2::TokenStream {
     let name = &variants.name;
     let (types, patterns) = variants.handled();
     let markers: Vec<_> = (0..types.len()).map(|index| format_ident!("M{index}")).collect();
-    let from = variants.from_structs();
+    let from = variants.conversions();
     quote! {
         #[automatically_derived]
         impl ::thalo::Command for #name {}
@@ -60,7 +60,7 @@ fn command(variants: &Variants) -> proc_macro2::TokenStream {
 fn event(variants: &Variants) -> proc_macro2::TokenStream {
     let name = &variants.name;
     let (types, patterns) = variants.handled();
-    let from = variants.from_structs();
+    let from = variants.conversions();
     quote! {
         #[automatically_derived]
         impl ::thalo::Event for #name {}

@@ -51,7 +51,7 @@ impl Variants {
     }
 
     /// `From` for each struct that is in one variant only.
-    pub fn from_structs(&self) -> TokenStream {
+    pub fn conversions(&self) -> TokenStream {
         let Some(structs) = &self.structs else { return TokenStream::new() };
         let texts: Vec<_> = structs.iter().map(|one| one.to_token_stream().to_string()).collect();
         let name = &self.name;
