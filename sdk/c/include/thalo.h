@@ -2,17 +2,16 @@
  *
  * An aggregate is a struct for its state and two functions, named in a `thalo_aggregate` and exported by one line:
  *
- *   static void handle(const void *state, const thalo_message *command, const thalo_context *context, thalo_answer *answer);
- *   static void apply(void *state, const thalo_message *event);
- *   const thalo_aggregate counter = {.size = sizeof(Counter), .handle = handle, .apply = apply};
- *   THALO_EXPORT(counter)
+ *   static void handle(const void *state, const thalo_message *command, const thalo_context *context, thalo_answer
+ * *answer); static void apply(void *state, const thalo_message *event); const thalo_aggregate counter = {.size =
+ * sizeof(Counter), .handle = handle, .apply = apply}; THALO_EXPORT(counter)
  *
- * `handle` decides: it looks at the state, changes nothing, and says what happens (thalo_emit) or refuses (thalo_reject).
- * `apply` follows: it changes the state and decides nothing; it also runs for every stored event.
+ * `handle` decides: it looks at the state, changes nothing, and says what happens (thalo_emit) or refuses
+ * (thalo_reject). `apply` follows: it changes the state and decides nothing; it also runs for every stored event.
  *
- * A field that a function asks for and that is missing or of another type makes the whole command (or event) invalid, so
- * the reading functions return a value in any case and nothing has to be checked. So does a name that no thalo_is asked
- * for. Texts that are read live until the function returns. C11; this file includes the implementation. */
+ * A field that a function asks for and that is missing or of another type makes the whole command (or event) invalid,
+ * so the reading functions return a value in any case and nothing has to be checked. So does a name that no thalo_is
+ * asked for. Texts that are read live until the function returns. C11; this file includes the implementation. */
 #ifndef THALO_H
 #define THALO_H
 
@@ -22,7 +21,7 @@
 
 /* UTF-8, not closed by a zero; may hold zeros. */
 typedef struct {
-  const char *data;
+  const char* data;
   size_t size;
 } thalo_text;
 
@@ -33,10 +32,10 @@ typedef struct thalo_answer thalo_answer;
 
 /* What a handler may know about a command besides its content. Whatever of it matters later belongs into an event. */
 typedef struct {
-  thalo_text id; /* the entity's */
+  thalo_text id;         /* the entity's */
   thalo_text command_id; /* the client's, or empty */
-  uint64_t time_ms; /* when the runtime received the command, since the Unix epoch */
-  uint64_t version; /* how many events the entity has */
+  uint64_t time_ms;      /* when the runtime received the command, since the Unix epoch */
+  uint64_t version;      /* how many events the entity has */
   thalo_text correlation_id;
   thalo_text causation_id;
   thalo_text metadata; /* the client's own: a JSON object, or empty */
@@ -44,60 +43,61 @@ typedef struct {
 
 typedef struct {
   size_t size; /* of the state, which begins as zeros */
-  void (*handle)(const void *state, const thalo_message *command, const thalo_context *context, thalo_answer *answer);
-  void (*apply)(void *state, const thalo_message *event);
-  void (*destroy)(void *state); /* frees what the state points to; may be null */
-  /* Snapshots let the runtime skip the replay of long streams. The format is a name for their shape, another one whenever
-   * it changes; "" binds them to the very build; null: none. The two write and read what the state is made of. */
-  const char *snapshot_format;
-  void (*snapshot)(const void *state, thalo_answer *snapshot);
-  void (*restore)(void *state, const thalo_message *snapshot);
+  void (*handle)(const void* state, const thalo_message* command, const thalo_context* context, thalo_answer* answer);
+  void (*apply)(void* state, const thalo_message* event);
+  void (*destroy)(void* state); /* frees what the state points to; may be null */
+  /* Snapshots let the runtime skip the replay of long streams. The format is a name for their shape, another one
+   * whenever it changes; "" binds them to the very build; null: none. The two write and read what the state is made of.
+   */
+  const char* snapshot_format;
+  void (*snapshot)(const void* state, thalo_answer* snapshot);
+  void (*restore)(void* state, const thalo_message* snapshot);
 } thalo_aggregate;
 
 /* ---- reading ---- */
 
-static inline bool thalo_is(const thalo_message *message, const char *name);
-static inline uint64_t thalo_u64(const thalo_message *message, const char *field); /* 0 to 2^64 - 1, exact */
-static inline int64_t thalo_i64(const thalo_message *message, const char *field);
-static inline double thalo_double(const thalo_message *message, const char *field);
-static inline bool thalo_bool(const thalo_message *message, const char *field);
-static inline thalo_text thalo_string(const thalo_message *message, const char *field);
+static inline bool thalo_is(const thalo_message* message, const char* name);
+static inline uint64_t thalo_u64(const thalo_message* message, const char* field); /* 0 to 2^64 - 1, exact */
+static inline int64_t thalo_i64(const thalo_message* message, const char* field);
+static inline double thalo_double(const thalo_message* message, const char* field);
+static inline bool thalo_bool(const thalo_message* message, const char* field);
+static inline thalo_text thalo_string(const thalo_message* message, const char* field);
 /* Whether an optional field is there and not null. */
-static inline bool thalo_has(const thalo_message *message, const char *field);
+static inline bool thalo_has(const thalo_message* message, const char* field);
 /* The field's JSON as it stands, for a JSON library of your own. */
-static inline thalo_text thalo_json(const thalo_message *message, const char *field);
+static inline thalo_text thalo_json(const thalo_message* message, const char* field);
 /* An object in a field. It must be left before the function returns; there is nothing to free. */
-static inline thalo_message thalo_object(const thalo_message *message, const char *field);
+static inline thalo_message thalo_object(const thalo_message* message, const char* field);
 /* The entries of an object or the items of an array, one after the other, each an object (an item of another kind is
  * `thalo_value(item)`'s). Begin with `thalo_entry entry = {0}`. */
 typedef struct thalo_entry thalo_entry;
-static inline bool thalo_next(const thalo_message *object, thalo_entry *entry);
+static inline bool thalo_next(const thalo_message* object, thalo_entry* entry);
 
 /* ---- answering ---- */
 
-static inline void thalo_emit(thalo_answer *answer, const char *event);
-static inline void thalo_reject(thalo_answer *answer, const char *error);
+static inline void thalo_emit(thalo_answer* answer, const char* event);
+static inline void thalo_reject(thalo_answer* answer, const char* error);
 /* The fields of what was begun last. */
-static inline void thalo_put_u64(thalo_answer *answer, const char *field, uint64_t value);
-static inline void thalo_put_i64(thalo_answer *answer, const char *field, int64_t value);
-static inline void thalo_put_double(thalo_answer *answer, const char *field, double value);
-static inline void thalo_put_bool(thalo_answer *answer, const char *field, bool value);
-static inline void thalo_put_string(thalo_answer *answer, const char *field, thalo_text value);
-static inline void thalo_put_null(thalo_answer *answer, const char *field);
+static inline void thalo_put_u64(thalo_answer* answer, const char* field, uint64_t value);
+static inline void thalo_put_i64(thalo_answer* answer, const char* field, int64_t value);
+static inline void thalo_put_double(thalo_answer* answer, const char* field, double value);
+static inline void thalo_put_bool(thalo_answer* answer, const char* field, bool value);
+static inline void thalo_put_string(thalo_answer* answer, const char* field, thalo_text value);
+static inline void thalo_put_null(thalo_answer* answer, const char* field);
 /* JSON as it stands; a text that is none makes the answer fail. */
-static inline void thalo_put_json(thalo_answer *answer, const char *field, thalo_text json);
+static inline void thalo_put_json(thalo_answer* answer, const char* field, thalo_text json);
 /* Between the two the fields are an object's. `field` of the first may be any text. */
-static inline void thalo_begin_object(thalo_answer *answer, thalo_text field);
-static inline void thalo_end_object(thalo_answer *answer);
+static inline void thalo_begin_object(thalo_answer* answer, thalo_text field);
+static inline void thalo_end_object(thalo_answer* answer);
 
 /* ---- helpers ---- */
 
-static inline thalo_text thalo_c_string(const char *text);
+static inline thalo_text thalo_c_string(const char* text);
 static inline bool thalo_equal(thalo_text a, thalo_text b);
 /* A copy to keep, made by malloc. */
 static inline thalo_text thalo_copy(thalo_text text);
 /* A line of the runtime's log, with the stream's name; natively, of standard error. So is what printf prints. */
-static inline void thalo_log(const char *line);
+static inline void thalo_log(const char* line);
 
 #include "thalo_impl.h"
 #endif

@@ -6,20 +6,20 @@
  *   thalo_when("Decrement", "{\"amount\":6}");
  *   thalo_then_rejected("{\"type\":\"BelowZero\",\"count\":5,\"amount\":6}");
  *
- * An aggregate with snapshots is also put through one before each command, and a handler that changes the state is found
- * out. A failed expectation is printed with its line; thalo_end() returns 1 then, for main to return. */
+ * An aggregate with snapshots is also put through one before each command, and a handler that changes the state is
+ * found out. A failed expectation is printed with its line; thalo_end() returns 1 then, for main to return. */
 #ifndef THALO_TEST_H
 #define THALO_TEST_H
 
 #include "thalo.h"
 
 typedef struct {
-  const thalo_aggregate *aggregate;
-  void *state;
+  const thalo_aggregate* aggregate;
+  void* state;
   size_t events;
   thalo_call call;
   thalo_buffer got; /* what the last command came to, a line each */
-  const char *command;
+  const char* command;
   thalo_context context;
   int failures;
 } thalo_test;
@@ -27,25 +27,25 @@ typedef struct {
 /* One test runs at a time. */
 static thalo_test thalo_tested;
 
-static inline void thalo_test_fail(const char *file, int line, const char *what, thalo_text detail) {
+static inline void thalo_test_fail(const char* file, int line, const char* what, thalo_text detail) {
   fprintf(stderr, "%s:%d: %s%.*s\n", file, line, what, (int)detail.size, detail.size == 0 ? "" : detail.data);
   thalo_tested.failures++;
 }
 
-static inline void *thalo_test_new(void) {
-  void *state = calloc(1, thalo_tested.aggregate->size > 0 ? thalo_tested.aggregate->size : 1);
+static inline void* thalo_test_new(void) {
+  void* state = calloc(1, thalo_tested.aggregate->size > 0 ? thalo_tested.aggregate->size : 1);
   if (state == NULL) thalo_out_of_memory();
   return state;
 }
 
-static inline void thalo_test_drop(void *state) {
+static inline void thalo_test_drop(void* state) {
   if (state == NULL) return;
   if (thalo_tested.aggregate->destroy != NULL) thalo_tested.aggregate->destroy(state);
   free(state);
 }
 
 /* Begins with a fresh entity. */
-static inline void thalo_given(const thalo_aggregate *aggregate) {
+static inline void thalo_given(const thalo_aggregate* aggregate) {
   thalo_test_drop(thalo_tested.state);
   thalo_tested.aggregate = aggregate;
   thalo_tested.state = thalo_test_new();
@@ -56,7 +56,7 @@ static inline void thalo_given(const thalo_aggregate *aggregate) {
 /* What surrounds the next commands. */
 static inline void thalo_with_context(thalo_context context) { thalo_tested.context = context; }
 
-static inline void thalo_test_apply(thalo_text type, thalo_text payload, const char *file, int line) {
+static inline void thalo_test_apply(thalo_text type, thalo_text payload, const char* file, int line) {
   if (thalo_run_apply(thalo_tested.aggregate, thalo_tested.state, type, payload, &thalo_tested.call) != thalo_succeeded)
     thalo_test_fail(file, line, "an event cannot be applied: ", thalo_text_of(&thalo_tested.call.failure));
   thalo_call_done(&thalo_tested.call);
@@ -64,7 +64,7 @@ static inline void thalo_test_apply(thalo_text type, thalo_text payload, const c
 }
 
 /* The state as its snapshot has it; to be freed by the caller. */
-static inline thalo_buffer thalo_test_snapshot(const char *file, int line) {
+static inline thalo_buffer thalo_test_snapshot(const char* file, int line) {
   thalo_buffer text = {NULL, 0, 0};
   if (!thalo_run_snapshot(thalo_tested.aggregate, thalo_tested.state, &thalo_tested.call))
     thalo_test_fail(file, line, "the snapshot fails: ", thalo_text_of(&thalo_tested.call.failure));
@@ -73,7 +73,7 @@ static inline thalo_buffer thalo_test_snapshot(const char *file, int line) {
   return text;
 }
 
-static inline void thalo_test_through_snapshot(const char *file, int line) {
+static inline void thalo_test_through_snapshot(const char* file, int line) {
   thalo_buffer before = thalo_test_snapshot(file, line);
   thalo_test_drop(thalo_tested.state);
   thalo_tested.state = thalo_test_new();
@@ -87,16 +87,16 @@ static inline void thalo_test_through_snapshot(const char *file, int line) {
   free(after.data);
 }
 
-static inline void thalo_test_when(const char *name, const char *payload, const char *file, int line) {
-  thalo_test *test = &thalo_tested;
+static inline void thalo_test_when(const char* name, const char* payload, const char* file, int line) {
+  thalo_test* test = &thalo_tested;
   const bool snapshots = test->aggregate->snapshot_format != NULL;
   if (snapshots) thalo_test_through_snapshot(file, line);
   thalo_buffer before = snapshots ? thalo_test_snapshot(file, line) : (thalo_buffer){NULL, 0, 0};
   test->context.version = test->events;
   test->command = name;
   test->got.size = 0;
-  const thalo_outcome outcome =
-      thalo_run_handle(test->aggregate, test->state, thalo_c_string(name), thalo_c_string(payload), &test->context, &test->call);
+  const thalo_outcome outcome = thalo_run_handle(test->aggregate, test->state, thalo_c_string(name),
+                                                 thalo_c_string(payload), &test->context, &test->call);
   /* The answer is kept while its events are applied by calls of their own. */
   const thalo_answer answer = test->call.answer;
   memset(&test->call.answer, 0, sizeof test->call.answer);
@@ -127,7 +127,7 @@ static inline void thalo_test_when(const char *name, const char *payload, const 
   free(answer.events);
 }
 
-static inline void thalo_test_expect(const char *prefix, const char *expected, const char *file, int line) {
+static inline void thalo_test_expect(const char* prefix, const char* expected, const char* file, int line) {
   thalo_buffer wanted = {NULL, 0, 0};
   thalo_append_c(&wanted, prefix);
   thalo_append_c(&wanted, expected);
@@ -159,10 +159,10 @@ static inline int thalo_end(void) {
 /* The command or its answer is invalid: a missing field, an unknown name. */
 #define thalo_then_failed(reason) thalo_test_expect("failed: ", reason, __FILE__, __LINE__)
 /* Anything else about the state; `state` is a pointer to it. */
-#define thalo_check_state(type, condition)                                                                      \
-  do {                                                                                                          \
-    const type *state = (const type *)thalo_tested.state;                                                       \
-    if (!(condition)) thalo_test_fail(__FILE__, __LINE__, "not so: " #condition, (thalo_text){"", 0});          \
+#define thalo_check_state(type, condition)                                                             \
+  do {                                                                                                 \
+    const type* state = (const type*)thalo_tested.state;                                               \
+    if (!(condition)) thalo_test_fail(__FILE__, __LINE__, "not so: " #condition, (thalo_text){"", 0}); \
   } while (0)
 
 #endif
