@@ -7,7 +7,6 @@ namespace thalo::feed {
 namespace {
 
 using base::Code;
-using base::fail;
 
 constexpr std::chrono::milliseconds watch_interval{100};
 
@@ -31,6 +30,7 @@ void LoopFeed::with(const std::string& name, const Answer<T>& answer, Act act) {
 void LoopFeed::list(Answer<std::vector<ProjectionDescription>> answer) {
   auto posted = loop_.request([this, answer] {
     std::vector<ProjectionDescription> descriptions;
+    descriptions.reserve(projections_.size());
     for (auto& [name, projection] : projections_) descriptions.push_back(projection->describe());
     fill_lags(std::move(descriptions), answer);
   });
@@ -48,7 +48,7 @@ void LoopFeed::get(const std::string& name, Answer<ProjectionDescription> answer
 
 // How old the events at the cursors are, where that must be read.
 void LoopFeed::fill_lags(std::vector<ProjectionDescription> descriptions,
-                         Answer<std::vector<ProjectionDescription>> answer) {
+                         const Answer<std::vector<ProjectionDescription>>& answer) {
   auto work = [this, descriptions = std::move(descriptions), answer]() mutable {
     for (ProjectionDescription& description : descriptions) {
       if (description.lag_events == 0 || description.lag_ms != 0) continue;

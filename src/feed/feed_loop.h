@@ -58,7 +58,8 @@ class LoopFeed final : public Feed, public ProjectionHost {
   void note_left(const std::shared_ptr<MemberOutbox>& outbox);
   void take_subscription(std::uint64_t id, SubscribeRequest request, std::shared_ptr<Subscriber> subscriber);
   void beat(std::uint64_t id);
-  void fill_lags(std::vector<ProjectionDescription> descriptions, Answer<std::vector<ProjectionDescription>> answer);
+  void fill_lags(std::vector<ProjectionDescription> descriptions,
+                 const Answer<std::vector<ProjectionDescription>>& answer);
   void save_idle();
   void answer_waiting();
   void watch_waiting();

@@ -176,8 +176,8 @@ bool Tail::serve_from_ring(Reader& reader) {
   const auto after =
       std::ranges::upper_bound(ring_, reader.position_, {}, [](const auto& batch) { return batch->next(); });
   if (after == ring_.end()) return false;
-  const SharedBatch batch = *after;  // giving may change the ring
-  hand_over(reader, select(batch, *reader.matcher_, reader.position_), batch->next());
+  const model::GlobalPosition next = (*after)->next();
+  hand_over(reader, select(*after, *reader.matcher_, reader.position_), next);
   return true;
 }
 
