@@ -4,6 +4,8 @@
 
 #include <cstring>
 #include <memory>
+#include <nlohmann/json.hpp>
+#include <optional>
 
 namespace thalo::base {
 namespace {
@@ -33,6 +35,38 @@ struct Checker {
   }
 };
 
+// Hears of the first syntax error and nothing else.
+class ErrorFinder final : public nlohmann::json::json_sax_t {
+ public:
+  bool null() override { return true; }
+  bool boolean(bool) override { return true; }
+  bool number_integer(number_integer_t) override { return true; }
+  bool number_unsigned(number_unsigned_t) override { return true; }
+  bool number_float(number_float_t, const string_t&) override { return true; }
+  bool string(string_t&) override { return true; }
+  bool binary(binary_t&) override { return true; }
+  bool start_object(std::size_t) override { return true; }
+  bool key(string_t&) override { return true; }
+  bool end_object() override { return true; }
+  bool start_array(std::size_t) override { return true; }
+  bool end_array() override { return true; }
+  bool parse_error(std::size_t bytes_read, const std::string&, const nlohmann::detail::exception&) override {
+    at_ = bytes_read == 0 ? 0 : bytes_read - 1;
+    return false;
+  }
+  std::optional<std::size_t> at() const { return at_; }
+
+ private:
+  std::optional<std::size_t> at_;
+};
+
+// Where the text stops being JSON, from 0. simdjson does not say; none where the two disagree.
+std::optional<std::size_t> first_error(std::string_view text) {
+  ErrorFinder finder;
+  nlohmann::json::sax_parse(text, &finder);
+  return finder.at();
+}
+
 std::size_t utf8_length(std::string_view text, std::size_t at) {
   const auto lead = static_cast<unsigned char>(text[at]);
   const std::size_t length = lead < 0x80   ? 1
@@ -50,7 +84,10 @@ std::size_t utf8_length(std::string_view text, std::size_t at) {
 Result<> check_json(std::string_view text) {
   thread_local Checker checker;
   if (const auto error = checker.check(text); error != simdjson::SUCCESS) {
-    return fail(Code::invalid_argument, std::string("not valid JSON: ") + simdjson::error_message(error));
+    const auto at = first_error(text);
+    return fail(Code::invalid_argument, std::string("not valid JSON") +
+                                            (at ? " at byte " + std::to_string(*at) : std::string()) + ": " +
+                                            simdjson::error_message(error));
   }
   return {};
 }

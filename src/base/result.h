@@ -37,10 +37,14 @@ struct Error {
   Code code = Code::unknown;
   // One sentence for a person: what was wrong, where (field, file, stream), what to do.
   std::string message;
+  // The same call fails again, although its code is one that is usually worth a retry: what it exceeds is a limit on
+  // the call itself, not room that others take up for a while.
+  bool permanent = false;
 
   // Whether the same call may succeed later without anything being changed: a full queue, a server that is starting or
   // draining, a lost race.
   bool retryable() const {
+    if (permanent) return false;
     return code == Code::resource_exhausted || code == Code::unavailable || code == Code::aborted ||
            code == Code::deadline_exceeded;
   }
@@ -51,7 +55,12 @@ template <class T = void>
 using Result = std::expected<T, Error>;
 
 inline std::unexpected<Error> fail(Code code, std::string message) {
-  return std::unexpected(Error{code, std::move(message)});
+  return std::unexpected(Error{code, std::move(message), false});
+}
+
+// For an error that a retry meets again.
+inline std::unexpected<Error> fail_for_good(Code code, std::string message) {
+  return std::unexpected(Error{code, std::move(message), true});
 }
 
 }  // namespace thalo::base

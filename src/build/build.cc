@@ -37,7 +37,10 @@ base::Result<Built> compile_aggregate(const BuildOptions& options) {
   const auto language = language_of(options.source, options.language);
   if (!language) return std::unexpected(language.error());
   const std::string name = options.name.empty() ? (*language)->module_name(options.source) : options.name;
-  if (const auto category = model::category_of_module(name); !category) return std::unexpected(category.error());
+  if (const auto category = model::category_of_module(name); !category) {
+    return base::fail(category.error().code,
+                      category.error().message + (options.name.empty() ? "; name the module with --name" : ""));
+  }
 
   const auto folder = TemporaryFolder::make("thalo-build");
   if (!folder) return std::unexpected(folder.error());

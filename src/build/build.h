@@ -27,7 +27,7 @@ struct BuildOptions {
   CompilerSearch search = CompilerSearch::from_environment();
   // What is kept between builds; empty: default_cache_folder().
   std::filesystem::path cache_folder;
-  // The tool's messages go here as they come, and so does a note when something takes long.
+  // The tool's messages go here, before them what they mean in our words, and a note when something takes long.
   int diagnostics_fd = 2;
 };
 

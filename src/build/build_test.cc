@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
+#include <chrono>
 #include <fstream>
 
 #include "build/componentize.h"
@@ -166,7 +167,7 @@ TEST_F(BuildTest, AFolderWithoutSourcesIsNamed) {
 
 TEST_F(BuildTest, ANameThatIsNoModuleIsRefused) {
   write("bank_account.cc", aggregate_source);
-  for (const auto* name : {"../escape", "a/b", ".."}) {
+  for (const auto* name : {"../escape", "a/b", "..", "sp ace", "naïve", "-"}) {
     auto bad = options();
     bad.name = name;
     const auto output = build_aggregate(bad);
@@ -193,6 +194,32 @@ TEST_F(BuildTest, ANamedCompilerThatCannotDoItIsNamed) {
   EXPECT_THAT(build_aggregate(wrong).error().message, HasSubstr("/bin/false"));
   wrong.search.compiler = "no-such-compiler";
   EXPECT_THAT(build_aggregate(wrong).error().message, HasSubstr("no-such-compiler"));
+}
+
+TEST_F(BuildTest, ACacheThatCannotBeWrittenNamesTheSettingThatChangesIt) {
+  write("bank_account.cc", aggregate_source);
+  std::ofstream(folder_ / "file") << "";
+  auto no_cache = options();
+  no_cache.cache_folder = folder_ / "file" / "cache";
+  const auto output = build_aggregate(no_cache);
+  ASSERT_FALSE(output);
+  EXPECT_THAT(output.error().message, AllOf(HasSubstr(no_cache.cache_folder.string()), HasSubstr("set THALO_CACHE")));
+  EXPECT_FALSE(output.error().retryable());
+}
+
+TEST_F(BuildTest, HeadersOfOtherVersionsAreRemovedWhenNobodyHasUsedThemForLong) {
+  const auto cache = folder_ / "cache";
+  for (const auto* name : {"forgotten", "in_use"}) {
+    fs::create_directories(cache / "sdk" / name / "thalo");
+    std::ofstream(cache / "sdk" / name / "thalo" / "aggregate.h") << "";
+  }
+  const auto now = fs::file_time_type::clock::now();
+  fs::last_write_time(cache / "sdk" / "forgotten", now - std::chrono::hours(24 * 40));
+  const auto include = sdk_include_folder(cache);
+  ASSERT_TRUE(include) << include.error().message;
+  EXPECT_FALSE(fs::exists(cache / "sdk" / "forgotten"));
+  EXPECT_TRUE(fs::exists(cache / "sdk" / "in_use"));
+  EXPECT_TRUE(fs::exists(*include / "thalo" / "aggregate.h"));
 }
 
 TEST_F(BuildTest, AnEditedHeaderInTheCacheIsPutRight) {

@@ -1,15 +1,21 @@
 #include "build/sdk_files.h"
 
 #include <algorithm>
+#include <chrono>
 #include <cstdint>
+#include <filesystem>
 #include <string>
 #include <string_view>
+#include <system_error>
+#include <vector>
 
 #include "build/embedded.h"
 #include "env/files.h"
 
 namespace thalo::build {
 namespace {
+
+namespace fs = std::filesystem;
 
 constexpr std::string_view sdk_prefix = "sdk/";
 
@@ -30,16 +36,41 @@ std::string content_name(std::string_view prefix) {
   return name;
 }
 
+void mark_used(const fs::path& folder) {
+  std::error_code ignored;  // of a cache that cannot be written
+  fs::last_write_time(folder, fs::file_time_type::clock::now(), ignored);
+}
+
+// Removes the copies beside `kept` that no build has used for a month: another version of the program may be at work.
+void remove_unused(const fs::path& kept) {
+  constexpr std::chrono::hours unused_time{24 * 30};
+  const auto now = fs::file_time_type::clock::now();
+  std::vector<fs::path> old;
+  std::error_code error;
+  for (fs::directory_iterator entry(kept.parent_path(), error), end; !error && entry != end; entry.increment(error)) {
+    std::error_code unreadable;
+    const auto used = entry->last_write_time(unreadable);
+    if (!unreadable && entry->path() != kept && now - used > unused_time) old.push_back(entry->path());
+  }
+  for (const auto& folder : old) fs::remove_all(folder, error);
+}
+
 base::Result<std::filesystem::path> unpacked(std::string_view prefix, const std::filesystem::path& folder) {
+  bool changed = false;
   for (const auto& file : embedded_files()) {
     if (!file.path.starts_with(prefix)) continue;
     const auto path = folder / file.path.substr(prefix.size());
     // What is there is compared rather than trusted: a half-written or edited file would be hard to find.
     if (const auto content = env::read_file(path); content && *content == file.content) continue;
+    changed = true;
     if (auto made = env::make_folder(path.parent_path()); !made) return std::unexpected(made.error());
     if (auto written = env::write_file_atomically(path, file.content); !written)
       return std::unexpected(written.error());
   }
+  // A new version comes with headers of its own; those that nobody has used for long are in nobody's way only when
+  // gone.
+  if (changed) remove_unused(folder);
+  mark_used(folder);
   return folder;
 }
 

@@ -3,6 +3,7 @@
 #include <iostream>
 #include <memory>
 
+#include "cli/argument.h"
 #include "cli/connection.h"
 #include "cli/subcommands.h"
 #include "cli/terminal.h"
@@ -19,9 +20,13 @@ struct AppendFlags {
 };
 
 int append(const AppendFlags& flags) {
+  model::NewEvent event = flags.event;
+  auto data = read_argument(event.data);
+  if (!data) return report(data.error());
+  event.data = *std::move(data);
   auto client = connect(flags.server);
   if (!client) return report(client.error());
-  auto appended = (*client)->append(flags.stream, {flags.event}, flags.options);
+  auto appended = (*client)->append(flags.stream, {event}, flags.options);
   if (!appended) return report(appended.error());
   if (flags.json) {
     std::cout << "{\"position\":" << appended->first_position
@@ -45,7 +50,10 @@ void add_append(CLI::App& app, Session& session) {
   add_server_flags(*command, flags->server);
   command->add_option("stream", flags->stream, "The stream, category-id")->required();
   command->add_option("type", flags->event.type, "The event's type")->required();
-  command->add_option("data", flags->event.data, "The event's data as JSON")->capture_default_str();
+  command
+      ->add_option("data", flags->event.data,
+                   "The event's data as JSON, any value; @FILE: in a file; -: on standard input")
+      ->capture_default_str();
   command->add_option("--metadata", flags->event.metadata, "A JSON object");
   command->add_option("--expected-version", flags->options.expected_version,
                       "Fail unless the stream has this many events");

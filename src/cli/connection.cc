@@ -7,7 +7,13 @@
 namespace thalo::cli {
 
 void add_server_flags(CLI::App& command, ServerFlags& flags) {
-  command.add_option("-u,--url", flags.url, "The server")->envname("THALO_URL")->capture_default_str();
+  const CLI::Validator is_url(
+      [](std::string& text) {
+        const auto legal = client::address_of(text);
+        return legal ? std::string() : legal.error().message;
+      },
+      "");
+  command.add_option("-u,--url", flags.url, "The server")->envname("THALO_URL")->check(is_url)->capture_default_str();
   command.add_option("--timeout-ms", flags.timeout_ms, "How long to wait for an answer, in milliseconds")
       ->capture_default_str();
 }

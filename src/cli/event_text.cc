@@ -19,6 +19,16 @@ std::string to_json(const client::Event& event) {
   return out;
 }
 
+std::string outcome_json(const client::Outcome& outcome) {
+  if (const auto* rejection = std::get_if<model::Rejection>(&outcome))
+    return R"("outcome":"rejected","error":)" + rejection->error;
+  const auto& accepted = std::get<client::Accepted>(outcome);
+  std::string out = R"("outcome":"accepted","version":)" + std::to_string(accepted.version) + R"(,"repeated":)" +
+                    (accepted.repeated ? "true" : "false") + R"(,"events":[)";
+  for (std::size_t i = 0; i < accepted.events.size(); ++i) out += (i == 0 ? "" : ",") + to_json(accepted.events[i]);
+  return out + "]";
+}
+
 std::string time_text(std::int64_t time_ms) {
   const std::time_t seconds = time_ms / 1000;
   std::tm utc{};

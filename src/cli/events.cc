@@ -2,6 +2,7 @@
 #include <CLI/CLI.hpp>
 #include <iostream>
 #include <memory>
+#include <optional>
 
 #include "cli/connection.h"
 #include "cli/event_text.h"
@@ -18,6 +19,24 @@ struct EventsFlags {
   bool json = false;
 };
 
+// The stream is empty, or has none where they were looked for.
+int say_there_are_none(client::Client& client, const EventsFlags& flags) {
+  std::optional<model::Position> newest;
+  auto read =
+      client.read_stream(flags.stream, {.from = {}, .backwards = true, .limit = 1}, [&](const client::Event& event) {
+        newest = event.position;
+        return false;
+      });
+  if (!read) return report(read.error());
+  if (newest) {
+    std::cerr << "no events of stream " << flags.stream << " from position " << flags.options.from.value_or(0)
+              << " on: its newest is " << *newest << '\n';
+  } else {
+    std::cerr << "no events in stream " << flags.stream << '\n';
+  }
+  return exit_ok;
+}
+
 int events(const EventsFlags& flags) {
   auto client = connect(flags.server);
   if (!client) return report(client.error());
@@ -32,7 +51,7 @@ int events(const EventsFlags& flags) {
     return std::cout.good();
   });
   if (!shown) return report(shown.error());
-  if (*shown == 0 && !flags.json) std::cerr << "no events in stream " << flags.stream << '\n';
+  if (*shown == 0 && !flags.json) return say_there_are_none(**client, flags);
   return exit_ok;
 }
 

@@ -1,11 +1,13 @@
 // thalo export: the store, or a part of it, as JSON Lines.
 #include <CLI/CLI.hpp>
+#include <cerrno>
 #include <charconv>
 #include <filesystem>
 #include <fstream>
 #include <iostream>
 #include <memory>
 #include <optional>
+#include <system_error>
 
 #include "base/json.h"
 #include "cli/connection.h"
@@ -58,7 +60,7 @@ base::Result<model::GlobalPosition> resume_at(const std::string& path) {
   file.close();
   std::error_code error;
   std::filesystem::resize_file(path, complete, error);
-  if (error) return base::fail(Code::unavailable, "cannot cut " + path + ": " + error.message());
+  if (error) return base::fail_for_good(Code::unavailable, "cannot cut " + path + ": " + error.message());
   return next;
 }
 
@@ -78,7 +80,9 @@ int run_export(ExportFlags flags) {
       return report({Code::already_exists, flags.output + " exists; remove it, or go on with it by --resume"});
     }
     file.open(flags.output, flags.resume ? std::ios::binary | std::ios::app : std::ios::binary);
-    if (!file) return report({Code::unavailable, "cannot write " + flags.output});
+    if (!file)
+      return report(
+          {Code::unavailable, "cannot write " + flags.output + ": " + std::generic_category().message(errno), true});
   }
   std::ostream& out = flags.output.empty() ? std::cout : file;
   const bool filtered =
@@ -93,8 +97,9 @@ int run_export(ExportFlags flags) {
   });
   out.flush();
   if (!out)
-    return report({Code::unavailable, "cannot write " + (flags.output.empty() ? "standard output" : flags.output) +
-                                          "; the disk may be full"});
+    return report(
+        {Code::unavailable,
+         "cannot write " + (flags.output.empty() ? "standard output" : flags.output) + "; the disk may be full", true});
   if (!read) return report(read.error());
   if (!flags.output.empty()) std::cerr << "Exported " << written << " events to " << flags.output << '\n';
   return exit_ok;

@@ -24,6 +24,7 @@ void catch_interrupts() {
   if (::pipe2(ends, O_CLOEXEC | O_NONBLOCK) != 0) std::abort();
   struct sigaction action = {};
   action.sa_handler = on_signal;
+  action.sa_flags = static_cast<int>(SA_RESETHAND);  // a second one ends the program at once
   ::sigaction(SIGINT, &action, nullptr);
   ::sigaction(SIGTERM, &action, nullptr);
 }

@@ -54,6 +54,10 @@ class LocalClient final : public client::Client {
     return needs_server();
   }
   base::Result<client::Outcome> execute(const client::Command&) override { return needs_server(); }
+  base::Result<> execute_all(client::CommandSource&, std::size_t,
+                             const std::function<void(std::uint64_t, base::Result<client::Outcome>)>&) override {
+    return needs_server();
+  }
   base::Result<client::Outcome> dry_run(const client::Command&) override { return needs_server(); }
   base::Result<client::Appended> append(const std::string&, const std::vector<model::NewEvent>&,
                                         const client::AppendOptions&) override {

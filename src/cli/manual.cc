@@ -29,6 +29,7 @@ void add_completion(CLI::App& app, Session& session) {
   for (const auto& [name, script] : scripts()) shells.push_back(name);
   CLI::App* command = app.add_subcommand("completion", "Print a script that makes a shell complete this program");
   command->footer(
+      "Example: source <(thalo completion bash)\n"
       "bash: source <(thalo completion bash)          (or into ~/.local/share/bash-completion/completions/thalo)\n"
       "zsh:  source <(thalo completion zsh)           (or as _thalo into a folder of $fpath)\n"
       "fish: thalo completion fish | source           (or into ~/.config/fish/completions/thalo.fish)");

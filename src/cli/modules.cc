@@ -117,6 +117,7 @@ int rollback(const ModuleFlags& flags) {
 void add_modules(CLI::App& app, Session& session) {
   auto flags = std::make_shared<ModuleFlags>();
   CLI::App* command = app.add_subcommand("modules", "List the modules being served, or one with its versions");
+  command->footer("Examples: thalo modules\n          thalo modules bank_account");
   add_server_flags(*command, flags->server);
   command->add_option("name", flags->name, "Only this module, with its versions");
   command->add_flag("--json", flags->json, "Print one JSON object a line");
@@ -140,6 +141,7 @@ void add_rollback(CLI::App& app, Session& session) {
   auto flags = std::make_shared<ModuleFlags>();
   flags->server.timeout_ms = 120000;
   CLI::App* command = app.add_subcommand("rollback", "Serve an earlier version of a module again");
+  command->footer("Example: thalo rollback counter --version 3");
   add_server_flags(*command, flags->server);
   command->add_option("name", flags->name, "The module")->required();
   command->add_option("--version", flags->version, "The version to serve [default: the one before the one served]");

@@ -72,6 +72,7 @@ int relays(const RelaysFlags& flags) {
 void add_relays(CLI::App& app, Session& session) {
   auto flags = std::make_shared<RelaysFlags>();
   CLI::App* command = app.add_subcommand("relays", "List the server's relays: how they are doing and how far they are");
+  command->footer("Example: thalo relays --json");
   add_server_flags(*command, flags->server);
   command->add_flag("--json", flags->json, "Print one JSON object a line");
   command->callback([flags, &session] { session.exit_code = relays(*flags); });

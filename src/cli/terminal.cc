@@ -13,9 +13,9 @@ int report(const base::Error& error) {
   return exit_failed;
 }
 
-bool colour_wanted() {
+bool colour_wanted(int fd) {
   const char* no_colour = std::getenv("NO_COLOR");
-  return ::isatty(STDOUT_FILENO) != 0 && (no_colour == nullptr || *no_colour == '\0');
+  return ::isatty(fd) != 0 && (no_colour == nullptr || *no_colour == '\0');
 }
 
 std::string coloured(std::string_view text, std::string_view sgr, bool colour) {

@@ -1,6 +1,8 @@
 // What every command of the CLI shares: its exit codes, how it reports errors, and whether to use colour.
 #pragma once
 
+#include <unistd.h>
+
 #include <string>
 #include <string_view>
 
@@ -19,8 +21,8 @@ enum ExitCode : int {
 // Prints `error: …` to standard error; a retryable error says so. Returns exit_failed.
 int report(const base::Error& error);
 
-// Whether standard output is a terminal that wants colour (NO_COLOR is respected).
-bool colour_wanted();
+// Whether the output is a terminal that wants colour (NO_COLOR is respected).
+bool colour_wanted(int fd = STDOUT_FILENO);
 
 // `text` in the colour of the SGR code, or as it is.
 std::string coloured(std::string_view text, std::string_view sgr, bool colour);

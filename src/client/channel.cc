@@ -1,5 +1,7 @@
 #include "client/channel.h"
 
+#include <charconv>
+#include <cstdint>
 #include <utility>
 
 #include "client/client.h"
@@ -9,28 +11,40 @@ namespace thalo::client {
 using base::Code;
 using base::fail;
 
+namespace {
+
+bool is_port(std::string_view text) {
+  std::uint16_t port = 0;
+  const auto read = std::from_chars(text.data(), text.data() + text.size(), port);
+  return read.ec == std::errc() && read.ptr == text.data() + text.size() && port != 0;
+}
+
+}  // namespace
+
 base::Result<std::string> address_of(std::string_view url) {
   std::string_view rest = url;
   if (rest.starts_with("http://")) rest.remove_prefix(7);
   if (rest.ends_with('/')) rest.remove_suffix(1);
   const auto colon = rest.rfind(':');
   const bool bad = rest.empty() || colon == std::string_view::npos || colon == 0 || colon + 1 == rest.size() ||
-                   rest.substr(colon + 1).find_first_not_of("0123456789") != std::string_view::npos ||
-                   rest.find('/') != std::string_view::npos;
+                   !is_port(rest.substr(colon + 1)) || rest.find('/') != std::string_view::npos;
   if (bad)
     return fail(Code::invalid_argument,
                 "url '" + std::string(url) + "' is not of the form http://host:port, e.g. http://localhost:4433");
   return std::string(rest);
 }
 
-std::unexpected<base::Error> Channel::failed(const ::grpc::Status& status) const {
+std::unexpected<base::Error> Channel::failed(const ::grpc::Status& status, const ::grpc::ClientContext& context) const {
   const int code = status.error_code();
-  std::string message = status.error_message();
+  base::Error error{code >= 1 && code <= 15 ? static_cast<Code>(code) : Code::unknown, status.error_message()};
   // grpc++ words a refused connection in its own terms; what the server says itself is passed on as it is.
-  if (code == ::grpc::StatusCode::UNAVAILABLE && message.find("failed to connect") != std::string::npos) {
-    message = "cannot reach " + url + "; is thalo-runtime running there? (" + message + ")";
+  if (error.code == Code::unavailable && error.message.find("failed to connect") != std::string::npos) {
+    error.message = "cannot reach " + url + "; is thalo-runtime running there? (" + error.message + ")";
   }
-  return fail(code >= 1 && code <= 15 ? static_cast<Code>(code) : Code::unknown, std::move(message));
+  const auto& trailers = context.GetServerTrailingMetadata();
+  const auto pushback = trailers.find("grpc-retry-pushback-ms");
+  error.permanent = pushback != trailers.end() && pushback->second == "-1";
+  return std::unexpected(std::move(error));
 }
 
 base::Result<Channel> open_channel(std::string_view url) {

@@ -18,8 +18,8 @@ struct Channel {
   std::string url;
   std::shared_ptr<::grpc::Channel> grpc;
 
-  // The error of a call that has failed.
-  std::unexpected<base::Error> failed(const ::grpc::Status& status) const;
+  // The error of a call that has failed; its context says whether a retry is of use.
+  std::unexpected<base::Error> failed(const ::grpc::Status& status, const ::grpc::ClientContext& context) const;
 };
 
 // Connects at the first call. INVALID_ARGUMENT: `url` is neither `http://host:port` nor `host:port`.

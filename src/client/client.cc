@@ -5,6 +5,8 @@
 #include <utility>
 
 #include "client/channel.h"
+#include "client/command_stream.h"
+#include "client/wire.h"
 #include "thalo/v1/admin.grpc.pb.h"
 #include "thalo/v1/commands.grpc.pb.h"
 #include "thalo/v1/entities.grpc.pb.h"
@@ -17,6 +19,8 @@ namespace {
 
 using base::Code;
 using base::fail;
+using client::from_wire;
+using client::to_wire;
 
 Module from_wire(v1::Module& module) {
   Module out{std::move(*module.mutable_name()),
@@ -72,30 +76,6 @@ Relay from_wire(v1::Relay& relay) {
           relay.paused()};
 }
 
-v1::ExecuteRequest to_wire(const Command& command) {
-  v1::ExecuteRequest request;
-  request.set_category(command.category);
-  request.set_id(command.id);
-  request.set_command(command.name);
-  request.set_payload(command.payload);
-  if (command.expected_version) request.set_expected_version(*command.expected_version);
-  request.set_command_id(command.command_id);
-  request.set_correlation_id(command.correlation_id);
-  request.set_causation_id(command.causation_id);
-  request.set_metadata(command.metadata);
-  return request;
-}
-
-Outcome from_wire(v1::ExecuteResponse& response) {
-  if (response.has_rejected()) return model::Rejection{std::move(*response.mutable_rejected()->mutable_error())};
-  Accepted accepted;
-  accepted.version = response.accepted().version();
-  accepted.repeated = response.accepted().repeated_command();
-  for (v1::Event& event : *response.mutable_accepted()->mutable_events())
-    accepted.events.push_back(event_from_wire(event));
-  return accepted;
-}
-
 class GrpcClient final : public Client {
  public:
   explicit GrpcClient(Channel channel) : channel_(std::move(channel)) {
@@ -115,6 +95,11 @@ class GrpcClient final : public Client {
     return from_wire(*response);
   }
 
+  base::Result<> execute_all(CommandSource& source, std::size_t under_way_max,
+                             const std::function<void(std::uint64_t, base::Result<Outcome>)>& answered) override {
+    return run_command_stream(*commands_, channel_, timeout_, source, under_way_max, answered);
+  }
+
   base::Result<Outcome> dry_run(const Command& command) override {
     auto response = call(*entities_, &v1::Entities::Stub::DryRun, to_wire(command));
     if (!response) return std::unexpected(response.error());
@@ -128,6 +113,7 @@ class GrpcClient final : public Client {
     if (options.from) request.set_from(*options.from);
     request.set_backwards(options.backwards);
     request.set_limit(options.limit);
+    if (auto legal = check_texts(request); !legal) return std::unexpected(legal.error());
     ::grpc::ClientContext context;
     const auto reader = events_->ReadStream(&context, request);
     std::uint64_t shown = 0;
@@ -141,7 +127,7 @@ class GrpcClient final : public Client {
         return shown;
       }
     }
-    if (const auto status = reader->Finish(); !status.ok()) return failed(status);
+    if (const auto status = reader->Finish(); !status.ok()) return failed(status, context);
     return shown;
   }
 
@@ -153,6 +139,7 @@ class GrpcClient final : public Client {
     for (const std::string& category : options.categories) request.add_categories(category);
     for (const std::string& stream : options.streams) request.add_streams(stream);
     for (const std::string& type : options.types) request.add_types(type);
+    if (auto legal = check_texts(request); !legal) return std::unexpected(legal.error());
     ::grpc::ClientContext context;
     const auto reader = events_->ReadAll(&context, request);
     model::GlobalPosition next = options.from;
@@ -167,7 +154,7 @@ class GrpcClient final : public Client {
       }
       next = response.next();
     }
-    if (const auto status = reader->Finish(); !status.ok()) return failed(status);
+    if (const auto status = reader->Finish(); !status.ok()) return failed(status, context);
     return next;
   }
 
@@ -204,7 +191,7 @@ class GrpcClient final : public Client {
     const auto status = reader->Finish();
     if (options.stop.stop_requested()) return {};
     if (status.ok()) return fail(Code::unavailable, "the server ended the subscription");
-    return failed(status);
+    return failed(status, context);
   }
 
   base::Result<Appended> append(const std::string& stream, const std::vector<model::NewEvent>& events,
@@ -229,6 +216,7 @@ class GrpcClient final : public Client {
     v1::ListStreamsRequest request;
     request.set_category(category);
     request.set_limit(limit);
+    if (auto legal = check_texts(request); !legal) return std::unexpected(legal.error());
     ::grpc::ClientContext context;
     const auto reader = events_->ListStreams(&context, request);
     v1::ListStreamsResponse response;
@@ -240,7 +228,7 @@ class GrpcClient final : public Client {
         return {};
       }
     }
-    if (const auto status = reader->Finish(); !status.ok()) return failed(status);
+    if (const auto status = reader->Finish(); !status.ok()) return failed(status, context);
     return {};
   }
 
@@ -254,6 +242,7 @@ class GrpcClient final : public Client {
                                    const std::function<void(std::uint64_t)>& progress) override {
     v1::BackupRequest request;
     request.set_folder(folder);
+    if (auto legal = check_texts(request); !legal) return std::unexpected(legal.error());
     ::grpc::ClientContext context;
     const auto reader = admin_->Backup(&context, request);
     v1::BackupProgress response;
@@ -263,7 +252,7 @@ class GrpcClient final : public Client {
       if (!response.has_made()) continue;
       made = {from_wire(*response.mutable_made()->mutable_backup()), response.copied_bytes(), response.made().events()};
     }
-    if (const auto status = reader->Finish(); !status.ok()) return failed(status);
+    if (const auto status = reader->Finish(); !status.ok()) return failed(status, context);
     return made;
   }
 
@@ -343,10 +332,11 @@ class GrpcClient final : public Client {
   base::Result<Response> call(Stub& stub,
                               ::grpc::Status (Stub::*method)(::grpc::ClientContext*, const Request&, Response*),
                               const Request& request) const {
+    if (auto legal = check_texts(request); !legal) return std::unexpected(legal.error());
     ::grpc::ClientContext context;
     context.set_deadline(std::chrono::system_clock::now() + timeout_);
     Response response;
-    if (const auto status = (stub.*method)(&context, request, &response); !status.ok()) return failed(status);
+    if (const auto status = (stub.*method)(&context, request, &response); !status.ok()) return failed(status, context);
     return response;
   }
 
@@ -355,7 +345,9 @@ class GrpcClient final : public Client {
     return from_wire(*response);
   }
 
-  std::unexpected<base::Error> failed(const ::grpc::Status& status) const { return channel_.failed(status); }
+  std::unexpected<base::Error> failed(const ::grpc::Status& status, const ::grpc::ClientContext& context) const {
+    return channel_.failed(status, context);
+  }
 
   const Channel channel_;
   std::chrono::milliseconds timeout_{30000};

@@ -29,6 +29,12 @@ class Client {
   virtual void set_timeout(std::chrono::milliseconds timeout) = 0;
 
   virtual base::Result<Outcome> execute(const Command& command) = 0;
+  // Executes many commands over one call, at most `under_way_max` without an answer at a time, until the source has no
+  // more and all are answered. `answered` gets each answer with its command's tag, in the order of completion; commands
+  // of one entity are executed in the order of the source. The source is asked by another thread. An error: the call
+  // broke, and what has no answer may or may not have been executed. Texts must be UTF-8.
+  virtual base::Result<> execute_all(CommandSource& source, std::size_t under_way_max,
+                                     const std::function<void(std::uint64_t, base::Result<Outcome>)>& answered) = 0;
   // What the command would do now; nothing is stored.
   virtual base::Result<Outcome> dry_run(const Command& command) = 0;
 

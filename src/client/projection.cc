@@ -65,7 +65,7 @@ class Session {
     }
     const auto status = stream_->Finish();
     if (status.ok()) return {Code::unavailable, "the server ended the call"};
-    return channel_.failed(status).error();
+    return channel_.failed(status, context_).error();
   }
   bool ended_by_handler() const { return ended_by_handler_; }
 

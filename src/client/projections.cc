@@ -118,7 +118,7 @@ class GrpcProjections final : public Projections {
     context.set_deadline(std::chrono::system_clock::now() + timeout_);
     Response response;
     if (const auto status = (stub_.get()->*method)(&context, request, &response); !status.ok())
-      return channel_.failed(status);
+      return channel_.failed(status, context);
     return response;
   }
 

@@ -38,6 +38,23 @@ struct Command {
   std::string metadata;  // a JSON object, or empty
 };
 
+struct TaggedCommand {
+  std::uint64_t tag = 0;
+  Command command;
+};
+
+// Where the commands of Client::execute_all come from. One thread asks, another may stop it.
+class CommandSource {
+ public:
+  virtual ~CommandSource() = default;
+  // Waits for the next; none: that was the last, or it was stopped.
+  virtual std::optional<TaggedCommand> next() = 0;
+  // Whether next() has something without waiting.
+  virtual bool ready() = 0;
+  // Makes next() return none, also one that is waiting.
+  virtual void stop() = 0;
+};
+
 struct Accepted {
   std::vector<Event> events;
   std::uint64_t version = 0;

@@ -97,8 +97,9 @@ base::Result<> ModuleFolder::load_file(const std::filesystem::path& file, bool r
   if (!category) return std::unexpected(category.error());
   const auto served = catalog_.find(*category);
   if (served != nullptr && (!replace || served->name() != name)) {
-    return fail(Code::already_exists,
-                "the file " + served->name() + ".wasm serves '" + *category + "' already; remove one of the two");
+    return fail(Code::already_exists, "two files serve '" + *category + "': " + served->name() +
+                                          ".wasm, which was first and is served, and " + name +
+                                          ".wasm, which is not; remove one of the two");
   }
   auto component = env::read_file(file);
   if (!component) return std::unexpected(component.error());
@@ -121,7 +122,8 @@ base::Result<ModuleInfo> ModuleFolder::publish(std::string_view name, std::strin
   const auto served = catalog_.find(*category);
   if (served != nullptr && served->name() != name) {
     return fail(Code::invalid_argument,
-                "'" + *category + "' is served by the module '" + served->name() + "'; publish under that name");
+                "'" + *category + "' is served by the module '" + served->name() + "', and '" + std::string(name) +
+                    "' would serve the same: publish under that name, `thalo publish " + served->name() + " FILE`");
   }
   auto kept = versions_.list(name);
   if (!kept) return std::unexpected(kept.error());

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <functional>
+#include <limits>
 #include <utility>
 
 #include "base/json.h"
@@ -15,6 +16,8 @@ using base::fail;
 constexpr std::size_t command_name_size_bytes_max = 256;
 constexpr std::size_t id_field_size_bytes_max = 256;
 constexpr std::size_t metadata_size_bytes_max = 64 << 10;
+// What becomes of it with the ids around it: an exported event can be appended again.
+constexpr std::size_t event_metadata_size_bytes_max = metadata_size_bytes_max + (8 << 10);
 
 base::Result<> check_id_field(std::string_view field, std::string_view value) {
   if (value.size() <= id_field_size_bytes_max) return {};
@@ -22,17 +25,24 @@ base::Result<> check_id_field(std::string_view field, std::string_view value) {
                                           std::to_string(id_field_size_bytes_max) + " are allowed");
 }
 
-base::Result<> check_metadata(std::string_view metadata) {
+base::Result<> check_metadata(std::string_view metadata, std::size_t size_bytes_max) {
   if (metadata.empty()) return {};
-  if (metadata.size() > metadata_size_bytes_max) {
+  if (metadata.size() > size_bytes_max) {
     return fail(Code::invalid_argument, "metadata has " + std::to_string(metadata.size()) + " bytes; at most " +
-                                            std::to_string(metadata_size_bytes_max) + " are allowed");
+                                            std::to_string(size_bytes_max) + " are allowed");
   }
   if (auto ok = base::check_json(metadata); !ok)
     return fail(Code::invalid_argument, "metadata is " + ok.error().message);
   if (metadata[metadata.find_first_not_of(" \t\r\n")] != '{')
     return fail(Code::invalid_argument, "metadata must be a JSON object");
   return {};
+}
+
+// The greatest number stands for `any` inside: taken from a client it would switch the check off.
+base::Result<> check_expected_version(const std::optional<std::uint64_t>& version) {
+  if (!version || *version != std::numeric_limits<std::uint64_t>::max()) return {};
+  return fail(Code::invalid_argument, "expected_version is " + std::to_string(*version) +
+                                          ", more events than a stream can have; leave it out for any");
 }
 
 base::Result<> check_command_name(std::string_view name) {
@@ -69,7 +79,10 @@ Router::Router(const RouterOptions& options, store::Store& store, const Catalog&
   shard.cached_entities_max = std::max<std::size_t>(1, options.cached_entities_max / shards);
   slow_shard_ = std::make_unique<Shard>("slow-lane", shard, store, catalog, nullptr, runs);
   slow_lane_ = std::make_unique<SlowLane>(*slow_shard_);
-  shard.limits.time_per_call = std::min(shard.limits.time_per_call, options.fast_lane_time_per_call);
+  if (options.fast_lane_time_per_call < shard.limits.time_per_call) {
+    shard.limits.time_per_call = options.fast_lane_time_per_call;
+    shard.limits.time_limit_flag = "--fast-lane-time-ms";
+  }
   shards_.reserve(shards);
   for (std::size_t number = 0; number < shards; ++number) {
     shards_.push_back(
@@ -86,7 +99,8 @@ base::Result<model::Command> Router::check(ExecuteRequest& request) const {
   if (auto ok = check_id_field("command_id", request.command_id); !ok) return std::unexpected(ok.error());
   if (auto ok = check_id_field("correlation_id", request.correlation_id); !ok) return std::unexpected(ok.error());
   if (auto ok = check_id_field("causation_id", request.causation_id); !ok) return std::unexpected(ok.error());
-  if (auto ok = check_metadata(request.metadata); !ok) return std::unexpected(ok.error());
+  if (auto ok = check_metadata(request.metadata, metadata_size_bytes_max); !ok) return std::unexpected(ok.error());
+  if (auto ok = check_expected_version(request.expected_version); !ok) return std::unexpected(ok.error());
   if (catalog_.find(request.category) == nullptr) {
     return fail(Code::not_found, "no aggregate named '" + request.category + "' (" + known_aggregates(catalog_) + ")");
   }
@@ -139,8 +153,10 @@ base::Result<Task> Router::check(AppendRequest& request) const {
       return fail(Code::invalid_argument, where + ok.error().message);
     if (auto ok = base::check_json(event.data); !ok)
       return fail(Code::invalid_argument, where + "data is " + ok.error().message);
-    if (auto ok = check_metadata(event.metadata); !ok) return fail(Code::invalid_argument, where + ok.error().message);
+    if (auto ok = check_metadata(event.metadata, event_metadata_size_bytes_max); !ok)
+      return fail(Code::invalid_argument, where + ok.error().message);
   }
+  if (auto ok = check_expected_version(request.expected_version); !ok) return std::unexpected(ok.error());
   model::Command command{*std::move(stream)};
   command.time_ms = request.time_ms.value_or(clock_.now_ms());
   command.deadline = request.deadline;

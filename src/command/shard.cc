@@ -259,10 +259,10 @@ void Shard::append(Entity& entity, Task task, std::vector<model::NewEvent> event
     entity.seat.slot().check();
     entity.seat = Seat();
     if (must_slow_down(entity, applied.error())) return execute(entity, std::move(task));
-    return answer(entity, task,
-                  base::fail(applied.error().code, "aggregate " + std::string(entity.stream.category()) +
-                                                       " cannot apply the events of its own " + task.command.name +
-                                                       "; nothing is stored: " + applied.error().message));
+    base::Error& error = applied.error();
+    error.message = "aggregate " + std::string(entity.stream.category()) + " cannot apply the events of its own " +
+                    task.command.name + "; nothing is stored: " + error.message;
+    return answer(entity, task, std::unexpected(std::move(error)));
   }
   if (entity.flight == nullptr) entity.flight = std::make_shared<Flight>(entity.stream.text());
   const std::size_t count = events.size();

@@ -88,10 +88,11 @@ bool Shard::load_slice(Entity& entity) {
         return true;
       }
       const model::Event& event = slice.events().front();
-      fail_loading(entity, {applied.error().code, "entity " + entity.stream.text() + " is unavailable: its event " +
-                                                      std::to_string(event.position) + " (" + event.type +
-                                                      ") cannot be applied: " + applied.error().message +
-                                                      "; publish a module that can"});
+      fail_loading(entity, {applied.error().code,
+                            "entity " + entity.stream.text() + " is unavailable: its event " +
+                                std::to_string(event.position) + " (" + event.type +
+                                ") cannot be applied: " + applied.error().message + "; publish a module that can",
+                            applied.error().permanent});
       return true;
     }
     entity.forget();

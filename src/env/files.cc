@@ -21,8 +21,11 @@ std::unexpected<base::Error> system_error(std::string_view doing, const std::fil
   if (number == EACCES || number == EPERM || number == EROFS) code = Code::permission_denied;
   if (number == EEXIST) code = Code::already_exists;
   if (number == ENOSPC || number == EDQUOT) code = Code::resource_exhausted;
-  return fail(code,
-              "cannot " + std::string(doing) + " " + path.string() + ": " + std::generic_category().message(number));
+  // Only what another process may end by itself is worth a retry.
+  const bool permanent = number != EINTR && number != EAGAIN && number != EMFILE && number != ENFILE;
+  return std::unexpected(base::Error{
+      code, "cannot " + std::string(doing) + " " + path.string() + ": " + std::generic_category().message(number),
+      permanent});
 }
 
 // Owns a file descriptor.
@@ -71,8 +74,9 @@ base::Result<std::string> read_file(const std::filesystem::path& path, std::size
     if (count == 0) return content;
     content.append(buffer, static_cast<std::size_t>(count));
     if (content.size() > size_bytes_max) {
-      return fail(Code::resource_exhausted,
-                  path.string() + " has more than " + std::to_string(size_bytes_max) + " bytes, the most that is read");
+      return base::fail_for_good(
+          Code::resource_exhausted,
+          path.string() + " has more than " + std::to_string(size_bytes_max) + " bytes, the most that is read");
     }
   }
 }

@@ -96,9 +96,9 @@ base::Result<std::string> category_of_module(std::string_view module_name) {
   std::string out;
   bool upper = false;
   for (const char c : module_name) {
-    if (c == '_' || c == '-' || c == ' ') {
+    if (c == '_' || c == '-') {
       upper = !out.empty();
-    } else if (ascii_alnum(c) || c == '.' || c == ':' || c == '+') {
+    } else if (ascii_alnum(c)) {
       const auto byte = static_cast<unsigned char>(c);
       out += upper ? static_cast<char>(std::toupper(byte)) : out.empty() ? static_cast<char>(std::tolower(byte)) : c;
       upper = false;

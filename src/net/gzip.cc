@@ -55,8 +55,9 @@ base::Result<> gunzip(std::string& out, std::string_view bytes, std::size_t size
   while (state == Z_OK) {
     const std::size_t filled = out.size();
     if (filled > size_bytes_max) {
-      return base::fail(base::Code::resource_exhausted, "the message has more than " + std::to_string(size_bytes_max) +
-                                                            " bytes once decompressed; send smaller messages");
+      return base::fail_for_good(base::Code::resource_exhausted, "the message has more than " +
+                                                                     std::to_string(size_bytes_max) +
+                                                                     " bytes once decompressed; send smaller messages");
     }
     // One byte of room beyond the limit tells a message that is just as large from one that is larger.
     const std::size_t room = std::min(std::max(bytes.size() * 2, filled + 1024), size_bytes_max + 1 - filled);
@@ -68,8 +69,9 @@ base::Result<> gunzip(std::string& out, std::string_view bytes, std::size_t size
     if (state == Z_OK && stream.avail_in == 0 && stream.avail_out > 0) break;
   }
   if (out.size() > size_bytes_max) {
-    return base::fail(base::Code::resource_exhausted, "the message has more than " + std::to_string(size_bytes_max) +
-                                                          " bytes once decompressed; send smaller messages");
+    return base::fail_for_good(base::Code::resource_exhausted, "the message has more than " +
+                                                                   std::to_string(size_bytes_max) +
+                                                                   " bytes once decompressed; send smaller messages");
   }
   if (state != Z_STREAM_END || stream.avail_in != 0) {
     return base::fail(base::Code::invalid_argument, "the message is marked as gzip but is not one whole gzip stream");

@@ -116,6 +116,7 @@ void check_headers(Call& call, const ServerOptions& options) {
                                        "the headers of the request have " + std::to_string(progress.header_list_bytes) +
                                            " bytes; the server takes at most " +
                                            std::to_string(options.header_list_bytes_max) + "; send less metadata");
+    progress.rejection.do_not_retry = true;
   }
   if (call.method == nullptr) reject(call, Code::unimplemented, "the request names no method");
 }

@@ -63,6 +63,7 @@ void ResponseHeaders::add_status(const Status& status) {
     append_percent_encoded(message, status.message, status_message_bytes_max);
     add("grpc-message", message, false);
   }
+  if (status.do_not_retry) add("grpc-retry-pushback-ms", "-1", true);
   if (!status.details.empty() && status.details.size() <= status_details_bytes_max) {
     std::string& details = new_text();
     append_base64(details, status.details);

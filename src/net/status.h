@@ -16,12 +16,16 @@ struct Status {
   std::string message;
   // A serialized google.rpc.Status, or empty; sent as grpc-status-details-bin.
   std::string details;
+  // Sent as `grpc-retry-pushback-ms: -1`, which tells a client's retry policy to leave it.
+  bool do_not_retry = false;
 
   static Status ok() { return {}; }
   static Status error(base::Code code, std::string message) {
     return {static_cast<std::uint32_t>(code), std::move(message), {}};
   }
-  static Status from(base::Error error) { return Status::error(error.code, std::move(error.message)); }
+  static Status from(base::Error error) {
+    return {static_cast<std::uint32_t>(error.code), std::move(error.message), {}, error.permanent};
+  }
 
   bool is_ok() const { return code == 0; }
   friend bool operator==(const Status&, const Status&) = default;

@@ -118,6 +118,7 @@ void Session::answer(std::uint64_t tag, base::Result<command::ExecuteOutcome> ou
     to_wire(store_.id(), *std::move(outcome), *answer.mutable_response());
   } else {
     answer.mutable_failure()->set_code(static_cast<std::uint32_t>(outcome.error().code));
+    answer.mutable_failure()->set_do_not_retry(outcome.error().permanent);
     answer.mutable_failure()->set_message(std::move(outcome.error().message));
   }
   bool large = false;

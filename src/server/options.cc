@@ -4,8 +4,10 @@
 
 #include <CLI/CLI.hpp>
 #include <cstdlib>
+#include <filesystem>
 #include <set>
 #include <sstream>
+#include <system_error>
 #include <utility>
 
 #include "base/version.h"
@@ -116,10 +118,29 @@ CLI::Validator at_least(std::uint64_t least) {
       "UINT");
 }
 
+// CLI11 would say of all of these that they are "not readable (missing?)".
+CLI::Validator is_file() {
+  return CLI::Validator(
+      [](std::string& text) -> std::string {
+        std::error_code error;
+        const auto status = std::filesystem::status(text, error);
+        if (text.empty() || std::filesystem::is_regular_file(status)) return "";
+        if (std::filesystem::is_directory(status)) return "'" + text + "' is a folder; name the TOML file itself";
+        return "cannot read '" + text + "'" + (error ? ": " + error.message() : ": it is no file");
+      },
+      "");
+}
+
 void check_addresses(const std::vector<std::string>& addresses) {
   for (const std::string& address : addresses) {
     const auto colon = address.rfind(':');
-    if (colon == std::string::npos || colon == 0 || colon + 1 == address.size()) {
+    const std::string port = colon == std::string::npos ? "" : address.substr(colon + 1);
+    std::uint64_t number = 0;
+    const bool is_port = !port.empty() && port.find_first_not_of("0123456789") == std::string::npos &&
+                         CLI::detail::lexical_cast(port, number) && number <= 65535;
+    if (!port.empty() && colon > 0 && !is_port)
+      throw CLI::ValidationError("--addr", "'" + address + "' has the port '" + port + "'; ports are 0 to 65535");
+    if (port.empty() || colon == 0) {
       throw CLI::ValidationError("--addr",
                                  "'" + address + "' is not of the form host:port, e.g. 127.0.0.1:4433 or [::1]:4433");
     }
@@ -169,7 +190,7 @@ std::variant<Options, Exit> parse_options(int argc, const char* const* argv) {
       "Every flag can also be given as THALO_… in the environment or, by its long name, as a key of the TOML file of "
       "--config;\n"
       "a flag goes before the environment, which goes before the file.");
-  app.set_config("--config", "", "TOML file with these settings")->envname("THALO_CONFIG");
+  app.set_config("--config", "", "TOML file with these settings")->envname("THALO_CONFIG")->check(is_file());
   app.config_formatter(std::make_shared<TomlConfig>(app, options.relays));
   bool man = false;
   app.add_flag("--man", man)->configurable(false)->group("");  // hidden: for the build, which makes the manual page

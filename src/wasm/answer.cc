@@ -29,7 +29,7 @@ std::unexpected<BadAnswer> contract_broken(const CallName& call, std::string_vie
 }
 
 std::unexpected<BadAnswer> limit_exceeded(const CallName& call, std::string_view why) {
-  return std::unexpected(BadAnswer{{Code::resource_exhausted, subject(call) + std::string(why)}, true});
+  return std::unexpected(BadAnswer{{Code::resource_exhausted, subject(call) + std::string(why), true}, true});
 }
 
 std::string_view view(thalo_borrowed_text_t text) { return {text.data, text.size}; }

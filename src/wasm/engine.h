@@ -26,9 +26,10 @@ namespace thalo::wasm {
 // What a guest may use. Every limit is enforced; exceeding one breaks the instance, and the error names the limit and
 // its value.
 struct Limits {
-  std::chrono::milliseconds time_per_call{1000};      // processor time, looked at every 10 ms
-  std::uint64_t fuel_per_call = 1'000'000'000;        // about one per wasm instruction; 0: not counted
-  std::size_t memory_per_instance_bytes = 64u << 20;  // all linear memories of one instance
+  std::chrono::milliseconds time_per_call{1000};         // processor time, looked at every 10 ms
+  std::string_view time_limit_flag = "--time-limit-ms";  // the setting it comes from, for the error; a literal
+  std::uint64_t fuel_per_call = 1'000'000'000;           // about one per wasm instruction; 0: not counted
+  std::size_t memory_per_instance_bytes = 64u << 20;     // all linear memories of one instance
   std::size_t events_per_command = 1000;
   std::size_t event_size_bytes = 1u << 20;   // type and payload of one event
   std::size_t entities_per_instance = 1000;  // alive in one instance at a time

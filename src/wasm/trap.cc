@@ -42,6 +42,20 @@ std::string innermost_functions(const wasmtime_error_t& error) {
 
 bool contains(std::string_view text, std::string_view part) { return text.find(part) != std::string_view::npos; }
 
+// What a trap usually means to somebody who wrote the guest in C++ or Rust; empty when its own words say it.
+std::string_view usual_reason(std::string_view cause) {
+  if (contains(cause, "call stack exhausted"))
+    return "; the call stack of 512 KiB is used up, usually by a recursion that does not end";
+  if (contains(cause, "out of bounds memory access"))
+    return "; usually too much on the stack (a C++ guest's has 128 KiB: a deep recursion or a large local array), or "
+           "an "
+           "index or pointer outside of what it points into";
+  if (contains(cause, "unreachable"))
+    return "; the guest aborted: usually vector::at or optional::value() without a value there, which would throw, a "
+           "failed assertion, abort() or a panic";
+  return "";
+}
+
 }  // namespace
 
 std::string excerpt(std::string_view text) {
@@ -80,26 +94,32 @@ base::Error describe_failure(const wasmtime_error_t& error, const StoreState& st
   what += ": ";
   const std::string where = innermost_functions(error);
   if (state.out_of_time) {
-    return {Code::resource_exhausted, what + "used more than " + std::to_string(limits.time_per_call.count()) +
-                                          " ms (limit --time-limit-ms)" + where};
+    return {Code::resource_exhausted,
+            what + "used more than " + std::to_string(limits.time_per_call.count()) + " ms (limit " +
+                std::string(limits.time_limit_flag) + ")" + where,
+            true};
   }
   ByteVector message;
   wasmtime_error_message(&error, message.get());
   if (limits.fuel_per_call != 0 && fuel_left == 0 && contains(message.view(), "all fuel consumed")) {
-    return {Code::resource_exhausted, what + "used more than " + std::to_string(limits.fuel_per_call) +
-                                          " units of fuel (limit --fuel-limit)" + where};
+    return {
+        Code::resource_exhausted,
+        what + "used more than " + std::to_string(limits.fuel_per_call) + " units of fuel (limit --fuel-limit)" + where,
+        true};
   }
   const std::string cause = innermost_cause(error);
   if (state.memory.refused) {
-    return {Code::resource_exhausted, what + "needed more than " + std::to_string(limits.memory_per_instance_bytes) +
-                                          " bytes of memory (limit --memory-limit), then: " + cause + where};
+    return {Code::resource_exhausted,
+            what + "needed more than " + std::to_string(limits.memory_per_instance_bytes) +
+                " bytes of memory (limit --memory-limit), then: " + cause + where,
+            true};
   }
   if (contains(cause, "fuel allocated for hostcalls")) {
-    return {Code::resource_exhausted, what + "handed more than 128 MiB to the host at once" + where};
+    return {Code::resource_exhausted, what + "handed more than 128 MiB to the host at once" + where, true};
   }
   if (!state.host_trap.empty()) return {Code::failed_precondition, what + excerpt(state.host_trap) + where};
   if (contains(message.view(), "wasm trap: ") || !where.empty()) {
-    return {Code::failed_precondition, what + "trapped: " + cause + where};
+    return {Code::failed_precondition, what + "trapped: " + cause + where + std::string(usual_reason(cause))};
   }
   return {Code::failed_precondition, what + "broke the contract: " + cause};
 }

@@ -56,7 +56,9 @@ class WasmtimeEngine final : public Engine {
   base::Result<std::shared_ptr<const Module>> load(std::string name, std::string_view bytes) override {
     const std::string what = "module '" + name + "': ";
     auto component = prepare(std::move(name), bytes);
-    if (!component) return fail(component.error().code, what + component.error().message);
+    if (!component)
+      return std::unexpected(
+          base::Error{component.error().code, what + component.error().message, component.error().permanent});
     auto format = ask_snapshot_format(*component);
     if (!format) return fail(Code::invalid_argument, "it fails when it is started: " + format.error().message);
     (*component)->snapshot_format = std::move(*format);

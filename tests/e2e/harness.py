@@ -51,7 +51,7 @@ from thalo.v1 import projections_pb2, projections_pb2_grpc, subscriptions_pb2, s
 class Runtime:
     """One thalo-runtime on a free port, with its log collected."""
 
-    def __init__(self, folder, *flags, env=None, preexec=None, seconds=60):
+    def __init__(self, folder, *flags, env=None, preexec=None, seconds=60, cwd=None):
         self.folder = Path(folder)
         self.log = []
         self.ports = []
@@ -61,6 +61,7 @@ class Runtime:
             text=True,
             env={**os.environ, **(env or {})},
             preexec_fn=preexec,
+            cwd=cwd,
         )
         self.reader = threading.Thread(target=self._read, daemon=True)
         self.listening = threading.Event()

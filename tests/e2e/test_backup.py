@@ -167,3 +167,102 @@ def test_wrong_uses_of_backup_say_what_is_wrong(folder, backups):
     nothing = thalo("restore", folder / "modules", "-o", folder / "x")
     assert nothing.returncode == 1 and "there are no backups in" in nothing.stderr
     assert not (folder / "x").exists()
+
+
+def test_paths_may_be_relative_and_have_any_letters(folder):
+    with runtime(folder, "--backup-path", "täglich", cwd=folder) as server:
+        server.execute("counter", "a", "Increment", '{"amount":1}')
+        made = server.thalo("backup")
+        assert made.returncode == 0 and "holds 1 events" in made.stdout, made
+        server.stop()
+    for words in (
+        ["verify", "--backup", "täglich/store"],
+        ["backup", "--store", "store", "-o", "eigene ☃", "--verify"],
+        ["backups", "eigene ☃"],
+        ["restore", "täglich/store", "-o", "neu/ä b"],
+        ["restore", "eigene ☃", "-o", "./zweites/"],
+    ):
+        done = thalo(*words, cwd=folder)
+        assert done.returncode == 0, (words, done)
+    for store in ("neu/ä b", "zweites"):
+        assert thalo("streams", "--store", store, cwd=folder).stdout == "1  counter-a\n"
+
+
+def test_restore_never_writes_where_something_is(folder, backups):
+    with runtime(folder) as server:
+        server.execute("counter", "a", "Increment", '{"amount":1}')
+        server.stop()
+    assert thalo("backup", "--store", folder / "store", "-o", backups).returncode == 0
+
+    def refused(target, text):
+        before = {path: path.stat().st_mtime_ns for path in folder.rglob("*")}
+        done = thalo("restore", backups, "-o", target)
+        assert done.returncode == 1 and text in done.stderr and done.stderr.count("\n") == 1, done
+        assert {path: path.stat().st_mtime_ns for path in folder.rglob("*")} == before
+
+    (folder / "file").write_text("x")
+    refused(folder / "file", "is a file")
+    refused(folder / "store", "is not empty")
+    refused(backups, "is in the folder of the backups")
+    refused(backups / "inside", "is in the folder of the backups")
+    refused("/proc/nowhere", "cannot make the folder /proc/nowhere")
+    # As a restore leaves it that was killed before its end.
+    (folder / "half" / "rocksdb").mkdir(parents=True)
+    refused(folder / "half", "a restore that was interrupted; remove it")
+    for words in (["verify"], ["streams"]):
+        half = thalo(*words, "--store", folder / "half")
+        assert half.returncode == 1 and "no file STORE" in half.stderr and "restore a backup into another folder" in half.stderr
+    # A store whose file STORE was deleted.
+    (folder / "store" / "STORE").unlink()
+    gone = thalo("verify", "--store", folder / "store")
+    assert gone.returncode == 1 and "no file STORE" in gone.stderr and "restore a backup" in gone.stderr
+
+
+def test_a_server_killed_while_it_makes_a_backup_spoils_neither(folder, backups):
+    """Again and again, at moments of its own: the store keeps what was acknowledged, earlier backups stay sound, the next one is made."""
+    acknowledged = 0
+    for round in range(4):
+        with runtime(folder, "--backup-path", backups) as server:
+            for i in range(60):
+                server.execute("counter", "a", "Increment", '{"amount":1}', metadata=json.dumps({"fill": "%x" % (7 ** (20000 + i))}))
+                acknowledged += 1
+            if round == 0:
+                assert server.thalo("backup").returncode == 0
+            call = admin_pb2_grpc.AdminStub(server.channel).Backup(admin_pb2.BackupRequest(folder="store"), timeout=60)
+            load = Load(server, "b")
+            if round % 2:
+                while not any((backups / "store").glob("private/*.tmp")) and call.is_active():
+                    pass
+            server.kill()
+            load.join()
+            list(failure_or_answers(call))
+        assert thalo("verify", "--backup", backups / "store", "--number", "1").returncode == 0
+        assert thalo("verify", "--store", folder / "store").returncode == 0
+    with runtime(folder, "--backup-path", backups) as server:
+        assert len(server.events("counter-a")) == acknowledged
+        made = server.thalo("backup", "--json")
+        assert made.returncode == 0, made.stderr
+        server.stop()
+    restored = thalo("restore", backups / "store", "-o", folder / "restored", "--json")
+    assert json.loads(restored.stdout)["events"] == json.loads(made.stdout)["events"] >= acknowledged
+    assert thalo("verify", "--store", folder / "restored").returncode == 0
+
+
+def failure_or_answers(call):
+    try:
+        yield from call
+    except grpc.RpcError:
+        pass
+
+
+def test_folders_that_cannot_be_written_are_named(folder, tmp_path):
+    with runtime(folder, "--backup-path", "/proc/backups") as server:
+        server.execute("counter", "a", "Increment", '{"amount":1}')
+        done = server.thalo("backup")
+        assert done.returncode == 1 and "/proc/backups" in done.stderr and "retryable" not in done.stderr, done.stderr
+        assert server.execute("counter", "a", "Increment", '{"amount":1}').accepted.version == 2
+        server.stop()
+    done = thalo("backup", "--store", folder / "store", "-o", folder / "modules")
+    assert done.returncode == 1 and "holds no backups but other files (" in done.stderr
+    done = thalo("backup", "--store", folder / "modules", "-o", folder / "out")
+    assert done.returncode == 1 and "is not a Thalo store" in done.stderr and not (folder / "out").exists()

@@ -1,12 +1,13 @@
 """Bad input of every kind: a clear error that names the field or file, nothing stored, nothing lost."""
 
+import os
 import socket
 import subprocess
 import time
 
 import grpc
 import pytest
-from harness import RUNTIME, add_module, events_pb2, events_pb2_grpc, failure, runtime, thalo
+from harness import CLI, RUNTIME, add_module, events_pb2, events_pb2_grpc, failure, runtime, thalo
 
 CODES = grpc.StatusCode
 
@@ -22,7 +23,8 @@ CODES = grpc.StatusCode
         ({"id": "x" * 257}, CODES.INVALID_ARGUMENT, "id has 257 bytes; at most 256"),
         ({"command": ""}, CODES.INVALID_ARGUMENT, "command is empty"),
         ({"command": "Explode"}, CODES.INVALID_ARGUMENT, "Explode"),
-        ({"payload": "{"}, CODES.INVALID_ARGUMENT, "payload is not valid JSON"),
+        ({"payload": "{"}, CODES.INVALID_ARGUMENT, "payload is not valid JSON at byte 1"),
+        ({"payload": '{"amount":1,}'}, CODES.INVALID_ARGUMENT, "payload is not valid JSON at byte 12"),
         ({"payload": '{"amount":1} x'}, CODES.INVALID_ARGUMENT, "payload is not valid JSON"),
         ({"payload": "{}"}, CODES.INVALID_ARGUMENT, "amount"),
         ({"payload": '{"amount":"ten"}'}, CODES.INVALID_ARGUMENT, "amount"),
@@ -30,6 +32,7 @@ CODES = grpc.StatusCode
         ({"payload": "[]"}, CODES.INVALID_ARGUMENT, "Increment"),
         ({"metadata": "1"}, CODES.INVALID_ARGUMENT, "metadata must be a JSON object"),
         ({"command_id": "x" * 257}, CODES.INVALID_ARGUMENT, "command_id has 257 bytes"),
+        ({"expected_version": 2**64 - 1}, CODES.INVALID_ARGUMENT, "expected_version is 18446744073709551615"),
     ],
 )
 def test_execute_names_the_field(server, fields, code, text):
@@ -49,6 +52,53 @@ def test_bytes_that_are_no_message(server):
 def test_unknown_method_and_service(server):
     assert failure(lambda: server.channel.unary_unary("/thalo.v1.Commands/Nothing")(b""))[0] == CODES.UNIMPLEMENTED
     assert failure(lambda: server.channel.unary_unary("/no.Service/Nothing")(b""))[0] == CODES.UNIMPLEMENTED
+
+
+def retry_advice(call):
+    """What a failed call's trailers tell a client's retry policy; None: nothing, so it may retry."""
+    with pytest.raises(grpc.RpcError) as error:
+        call()
+    return dict(error.value.trailing_metadata()).get("grpc-retry-pushback-ms")
+
+
+def test_what_exceeds_a_limit_of_its_own_is_not_worth_a_retry(folder):
+    add_module(folder, "hostile")
+    with runtime(folder, "--message-size-limit", "10000", "--events-limit", "10", "--time-limit-ms", "100") as server:
+        for command, payload in (("Spin", "{}"), ("Eat", "{}"), ("Many", '{"events":11}')):
+            code, details = failure(lambda: server.execute("hostile", "a", command, payload))
+            assert code == CODES.RESOURCE_EXHAUSTED, (command, code, details)
+            assert retry_advice(lambda: server.execute("hostile", "a", command, payload)) == "-1", command
+            shown = server.thalo("execute", "hostile", "a", command, payload)
+            assert shown.returncode == 1 and "[RESOURCE_EXHAUSTED]" in shown.stderr, shown.stderr
+            line = '{"category":"hostile","id":"a","command":"%s","payload":%s}' % (command, payload)
+            many = subprocess.run([CLI, "execute", "-", "-u", f"http://{server.target}"], input=line, capture_output=True, text=True, timeout=60)
+            assert '"code":"RESOURCE_EXHAUSTED","retryable":false' in many.stdout, many
+        large = '{"amount":1,"x":"' + "x" * 20000 + '"}'
+        assert retry_advice(lambda: server.execute("counter", "a", "Increment", large)) == "-1"
+        shown = server.thalo("execute", "counter", "a", "Increment", large)
+        assert shown.returncode == 1 and "[RESOURCE_EXHAUSTED]" in shown.stderr, shown.stderr
+        # A lost race is.
+        assert retry_advice(lambda: server.execute("counter", "a", "Increment", '{"amount":1}', expected_version=9)) is None
+        raced = server.thalo("execute", "counter", "a", "Increment", '{"amount":1}', "--expected-version", "9")
+        assert raced.returncode == 1 and "[ABORTED, retryable]" in raced.stderr
+
+
+def test_the_slow_lane_names_the_limit_that_was_hit(folder):
+    add_module(folder, "hostile")
+    with runtime(folder, "--fast-lane-time-ms", "30", "--time-limit-ms", "200", "--fuel-limit", "0") as server:
+        code, details = failure(lambda: server.execute("hostile", "a", "Spin"))
+        assert code == CODES.RESOURCE_EXHAUSTED and "more than 200 ms (limit --time-limit-ms)" in details
+        server.wait_for_log("moved to the slow lane")
+        assert "more than 30 ms (limit --fast-lane-time-ms)" in server.text()
+
+
+def test_traps_say_what_they_usually_mean(folder):
+    add_module(folder, "hostile")
+    with runtime(folder) as server:
+        code, details = failure(lambda: server.execute("hostile", "a", "Recurse"))
+        assert code == CODES.FAILED_PRECONDITION and ("128 KiB" in details or "512 KiB" in details) and "recursion" in details, details
+        code, details = failure(lambda: server.execute("hostile", "a", "Trap"))
+        assert code == CODES.FAILED_PRECONDITION and "vector::at" in details, details
 
 
 def test_message_too_large(folder):
@@ -108,7 +158,10 @@ def test_unknown_flag_and_bad_values():
         (["--time-limit-ms", "-5"], "'-5' is negative"),
         (["--log", "loud"], "none of trace, debug, info"),
         (["--addr", "nonsense"], "not of the form host:port"),
-        (["--config", "/no/such/file.toml"], "/no/such/file.toml"),
+        (["--addr", "127.0.0.1:99999"], "ports are 0 to 65535"),
+        (["--addr", "127.0.0.1:http"], "ports are 0 to 65535"),
+        (["--config", "/no/such/file.toml"], "cannot read '/no/such/file.toml': No such file"),
+        (["--config", "/tmp"], "'/tmp' is a folder"),
     ]:
         code, stderr = refused_start(*arguments)
         assert code == 2 and text in stderr, (arguments, code, stderr)
@@ -198,17 +251,82 @@ def test_a_negative_number_never_switches_off_a_check(server):
     ):
         done = server.thalo(*arguments)
         assert done.returncode == 2 and "'-1' is negative" in done.stderr, (arguments, done)
+    greatest = str(2**64 - 1)
+    for arguments in (
+        ["execute", "counter", "a", "Increment", '{"amount":1}', "--expected-version", greatest],
+        ["append", "counter-a", "Incremented", '{"amount":1}', "--expected-version", greatest],
+    ):
+        done = server.thalo(*arguments)
+        assert done.returncode == 1 and f"expected_version is {greatest}" in done.stderr, (arguments, done)
     assert len(server.events("counter-a")) == 1
 
 
-def test_command_line_errors():
+def test_command_line_errors(folder):
     assert thalo().returncode == 2
-    assert thalo("frobnicate").returncode == 2
-    assert thalo("execute", "--url", "nonsense", "counter", "a", "Increment").returncode == 1
-    assert "not of the form http://host:port" in thalo("execute", "--url", "nonsense", "counter", "a", "Increment").stderr
+    for word, advice in [("frobnicate", "no command 'frobnicate'"), ("exectue", "did you mean `thalo execute`?"), ("pub", "did you mean `thalo publish`?")]:
+        unknown = thalo(word, "--json")
+        assert unknown.returncode == 2 and advice in unknown.stderr and "thalo --help" in unknown.stderr, unknown
+    for url in ("nonsense", "foo", "http://localhost", "localhost:99999", "localhost:0", "http://localhost:http"):
+        wrong = thalo("execute", "--url", url, "counter", "a", "Increment")
+        assert wrong.returncode == 2 and f"'{url}' is not of the form http://host:port" in wrong.stderr, wrong
+        assert thalo("streams", env={**os.environ, "THALO_URL": url}).returncode == 2
+    nowhere = thalo("build", "sp ace", cwd=folder)
+    assert nowhere.returncode == 1 and "no folder 'sp ace'" in nowhere.stderr
+    (folder / "sp ace").mkdir()
+    (folder / "sp ace" / "a.cc").write_text("")
+    spaced = thalo("build", "sp ace", cwd=folder)
+    assert spaced.returncode == 1 and "has the illegal character ' '" in spaced.stderr and "--name" in spaced.stderr, spaced.stderr
     assert thalo("--version").stdout.startswith("thalo ")
     for name in ("build", "execute", "events", "publish"):
         assert name in thalo("--help").stdout
         assert thalo(name, "--help").returncode == 0
+    short = thalo("execute", "counter", "a")
+    assert short.returncode == 2 and "command is required" in short.stderr
     missing = thalo("publish", "counter", "/no/such/file.wasm")
     assert missing.returncode == 1 and "/no/such/file.wasm" in missing.stderr
+
+
+def test_text_that_is_not_utf8_names_its_field(server):
+    def run(*arguments):
+        words = [CLI, arguments[0], "-u", f"http://{server.target}", *arguments[1:]]
+        return subprocess.run(words, capture_output=True, timeout=60)
+
+    for arguments, field in [
+        (("execute", "counter", b"a\xff", "Increment"), b"id"),
+        (("execute", "counter", "a", "Increment", b'{"amount":"\xff"}'), b"payload"),
+        (("append", "audit-1", b"\xff"), b"type"),
+        (("events", b"audit-\xff"), b"stream"),
+        (("export", "--type", b"\xff"), b"types"),
+        (("streams", "--category", b"\xff"), b"category"),
+    ]:
+        done = run(*arguments)
+        assert done.returncode == 1 and done.stderr.startswith(b"error: " + field + b" is not valid UTF-8: "), done
+        assert done.stderr.count(b"\n") == 1, "nothing but the one line"
+
+
+def test_errors_of_the_command_line_give_the_reason(folder, server):
+    nowhere = server.thalo("export", "-o", "/no/such/folder/x")
+    assert nowhere.returncode == 1 and "cannot write /no/such/folder/x: No such file or directory [UNAVAILABLE]" in nowhere.stderr
+    server.execute("counter", "a", "Increment", '{"amount":1}')
+    beyond = server.thalo("events", "counter-a", "--from", "99")
+    assert beyond.returncode == 0 and "from position 99 on: its newest is 0" in beyond.stderr
+    assert "no events in stream counter-b" in server.thalo("events", "counter-b").stderr
+    offset = server.thalo("execute", "counter", "a", "Increment", '{"amount":1,}')
+    assert offset.returncode == 1 and "at byte 12" in offset.stderr
+    spelling = server.thalo("publish", "Counter", folder / "modules" / "counter.wasm")
+    assert spelling.returncode == 1 and "`thalo publish counter FILE`" in spelling.stderr, spelling.stderr
+
+
+def test_two_files_that_serve_one_category_are_both_named(folder):
+    add_module(folder, "counter", as_name="Counter")
+    with runtime(folder) as server:
+        assert "two files serve 'counter': Counter.wasm, which was first and is served, and counter.wasm, which is not" in server.text()
+        assert server.execute("counter", "a", "Increment", '{"amount":1}').accepted.version == 1
+
+
+def test_output_that_cannot_be_written_is_a_failure(server):
+    server.execute("counter", "a", "Increment", '{"amount":1}')
+    for words in (["events", "counter-a"], ["streams"], ["export"], ["modules"], ["tail", "--no-follow"], ["execute", "counter", "a", "Increment", '{"amount":1}']):
+        with open("/dev/full", "w") as full:
+            done = subprocess.run([CLI, words[0], "-u", f"http://{server.target}", *words[1:]], stdout=full, stderr=subprocess.PIPE, text=True, timeout=60)
+        assert done.returncode == 1 and "cannot write standard output" in done.stderr, (words, done)

@@ -1,6 +1,7 @@
 """The command line beyond execute and events."""
 
 import json
+import os
 import signal
 import subprocess
 import time
@@ -111,6 +112,50 @@ def test_export_and_import_keep_every_event(folder, tmp_path):
         assert server.execute("counter", "0", "Increment", '{"amount":1}').accepted.version == 6
 
 
+def test_import_keeps_what_an_export_can_hold(folder, tmp_path):
+    file = folder / "events.jsonl"
+    full = json.dumps({"fill": "x" * (2**16 - 20)})
+    with runtime(folder) as server:
+        server.execute("counter", "ä/ö ☃", "Increment", '{"amount":1}', metadata=full, command_id="\x01" * 256, correlation_id="\x01" * 256)
+        assert server.thalo("append", "any-1", "Text ☃", '"plain"').returncode == 0
+        assert server.thalo("export", "-o", file).returncode == 0
+    with runtime(second(tmp_path)) as server:
+        done = server.thalo("import", file, "--json")
+        assert done.returncode == 0 and json.loads(done.stdout) == {"imported": 2, "skipped": 0}, done.stderr
+        assert [(e["stream"], e["type"]) for e in lines(server.thalo("export").stdout)] == [("counter-ä/ö ☃", "Incremented"), ("any-1", "Text ☃")]
+        # Written by hand: a time may be left out, and is then that of the import.
+        before = time.time() * 1000 - 1
+        file.write_text('\n{"stream":"own-1","type":"A","data":1,"position":0}\n\n{"stream":"own-1","type":"B","data":null,"position":1,"time":5}')
+        assert server.thalo("import", file).returncode == 0
+        first, last = server.events("own-1")
+        assert before <= first.time_ms <= time.time() * 1000 + 1 and (last.time_ms, last.data) == (5, "null")
+        file.write_text('{"stream":"own-1","type":"C","data":1,"position":18446744073709551615}')
+        beyond = server.thalo("import", file)
+        assert beyond.returncode == 1 and "line 1: expected_version is 18446744073709551615" in beyond.stderr
+        assert len(server.events("own-1")) == 2
+        for name, reason in ((".", "Is a directory"), ("/no/such", "No such file")):
+            assert reason in server.thalo("import", name).stderr
+
+
+def test_parallel_import_keeps_every_stream_and_can_be_run_again(folder, tmp_path):
+    file = folder / "events.jsonl"
+    count = 3000
+    rows = [{"stream": f"noise-{i % 97}", "type": "Noted", "data": {"n": i}, "position": i // 97, "time": i} for i in range(count)]
+    file.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    with runtime(second(tmp_path)) as server:
+        half = folder / "half.jsonl"
+        half.write_text("".join(json.dumps(row) + "\n" for row in rows[:1500]))
+        assert server.thalo("import", half, "--parallel", "16").returncode == 0
+        done = server.thalo("import", file, "--parallel", "16")
+        assert done.returncode == 0 and f"Imported {count - 1500} events; 1500 were there already" in done.stderr, done.stderr
+        for stream in range(97):
+            assert [json.loads(e.data)["n"] for e in server.events(f"noise-{stream}")] == list(range(stream, count, 97))
+        rows[2900]["data"] = {"n": -1}
+        file.write_text("".join(json.dumps(row) + "\n" for row in rows))
+        changed = server.thalo("import", file, "--parallel", "16")
+        assert changed.returncode == 1 and "line 2901: " in changed.stderr and "has another event" in changed.stderr
+
+
 def second(tmp_path):
     other = tmp_path / "second"
     other.mkdir()
@@ -158,7 +203,47 @@ def test_tail_starts_with_what_is_new(folder, server):
     assert follower.wait(30) == 0
 
 
-def test_every_subcommand_has_help():
-    for name in ("append", "build", "dry-run", "events", "execute", "export", "import", "modules", "publish", "rollback", "state", "streams", "tail"):
+def subcommands():
+    listed = thalo("--help").stdout.split("Subcommands:")[1].splitlines()
+    return [line.split()[0] for line in listed if line.startswith("  ") and not line.startswith("   ")]
+
+
+def test_every_subcommand_has_help_with_an_example():
+    assert {"append", "build", "execute", "import", "rollback", "sdk-path", "verify"} <= set(subcommands())
+    for name in subcommands():
         done = thalo(name, "--help")
-        assert done.returncode == 0 and name in thalo("--help").stdout
+        assert done.returncode == 0 and "Example" in done.stdout and f"thalo {name}" in done.stdout.split("Example")[1], name
+
+
+def on_a_terminal(*words, env=None):
+    """Runs thalo with a terminal for its output, and returns what came there."""
+    main, other = os.openpty()
+    done = subprocess.Popen([CLI, *words], stdout=other, stderr=other, env={**os.environ, **(env or {})})
+    os.close(other)
+    shown = b""
+    while True:
+        try:
+            more = os.read(main, 4096)
+        except OSError:
+            break
+        if not more:
+            break
+        shown += more
+    os.close(main)
+    assert done.wait(60) in (0, 3)
+    return shown
+
+
+def test_colours_only_on_a_terminal_that_wants_them(server):
+    server.execute("counter", "a", "Increment", '{"amount":1}')
+    url = ["-u", f"http://{server.target}"]
+    for words in (
+        ["events", *url, "counter-a"],
+        ["tail", *url, "--no-follow"],
+        ["execute", *url, "counter", "a", "Increment", '{"amount":1}'],
+        ["execute", *url, "counter", "a", "Decrement", '{"amount":100}'],
+    ):
+        assert b"\x1b[" in on_a_terminal(*words), words
+        assert b"\x1b[" not in on_a_terminal(*words, env={"NO_COLOR": "1"}), words
+        piped = thalo(*words)
+        assert "\x1b[" not in piped.stdout + piped.stderr, words

@@ -51,9 +51,14 @@ std::optional<Backup> read(const rocksdb::BackupInfo& info) {
 constexpr std::uint64_t copied_at_once_bytes = std::uint64_t{5} << 20;
 
 rocksdb::BackupEngineOptions engine_options(const fs::path& folder) {
-  rocksdb::BackupEngineOptions options(folder.string());
+  // A backup cannot be opened by a path that depends on the working folder.
+  rocksdb::BackupEngineOptions options(fs::absolute(folder).lexically_normal().string());
   options.callback_trigger_interval_size = copied_at_once_bytes - 1;
   return options;
+}
+
+std::unexpected<base::Error> broken_folder(const rocksdb::Status& status, const std::string& doing) {
+  return std::unexpected(engine_error(status, doing, "; use another folder of backups"));
 }
 
 // Backups are written by one process at a time.
@@ -93,7 +98,7 @@ base::Result<std::unique_ptr<rocksdb::BackupEngineReadOnly>> open_folder(const f
   rocksdb::BackupEngineReadOnly* engine = nullptr;
   const rocksdb::Status status =
       rocksdb::BackupEngineReadOnly::Open(rocksdb::Env::Default(), engine_options(folder), &engine);
-  if (!status.ok()) return engine_failure(status, "opening the backups in " + folder.string());
+  if (!status.ok()) return broken_folder(status, "opening the backups in " + folder.string());
   return std::unique_ptr<rocksdb::BackupEngineReadOnly>(engine);
 }
 
@@ -106,7 +111,7 @@ base::Result<OpenFolder> open_backup(const fs::path& folder, std::uint32_t numbe
   if (number == newest_backup && !status.ok())
     return fail(Code::not_found, "there is no sound backup in " + folder.string());
   if (status.IsNotFound()) return fail(Code::not_found, "there is no " + where(folder, number));
-  if (!status.ok()) return engine_failure(status, "opening " + where(folder, number));
+  if (!status.ok()) return broken_folder(status, "opening " + where(folder, number));
   const auto backup = read(open.info);
   if (!backup) return fail(Code::data_loss, where(folder, open.info.backup_id) + " is not one of a Thalo store");
   open.backup = *backup;
@@ -154,7 +159,7 @@ base::Result<> check_same_store(const rocksdb::BackupEngine& engine, const fs::p
 base::Result<std::unique_ptr<rocksdb::BackupEngine>> open_for_writing(const fs::path& folder) {
   rocksdb::BackupEngine* engine = nullptr;
   const rocksdb::Status status = rocksdb::BackupEngine::Open(rocksdb::Env::Default(), engine_options(folder), &engine);
-  if (!status.ok()) return engine_failure(status, "opening the backup folder " + folder.string());
+  if (!status.ok()) return broken_folder(status, "opening the backup folder " + folder.string());
   return std::unique_ptr<rocksdb::BackupEngine>(engine);
 }
 
@@ -185,11 +190,21 @@ base::Result<> sync_files(const fs::path& folder) {
   return {};
 }
 
-base::Result<> check_target(const fs::path& target) {
+base::Result<> check_target(const fs::path& target, const fs::path& backups) {
   std::error_code error;
+  const fs::path inside = fs::weakly_canonical(target, error).lexically_relative(fs::weakly_canonical(backups, error));
+  if (!inside.empty() && *inside.begin() != "..")
+    return fail(Code::invalid_argument, "the target " + target.string() + " is in the folder of the backups " +
+                                            backups.string() + "; choose another");
   if (!fs::exists(target, error)) return {};
-  if (fs::is_directory(target, error) && fs::is_empty(target, error)) return {};
-  return fail(Code::already_exists, "the target " + target.string() + " is not empty; choose an empty or a new folder");
+  if (!fs::is_directory(target, error))
+    return fail(Code::already_exists, "the target " + target.string() + " is a file; choose an empty or a new folder");
+  if (fs::is_empty(target, error)) return {};
+  const bool is_unfinished = fs::exists(target / "rocksdb", error) && !fs::exists(target / "STORE", error);
+  return fail(Code::already_exists,
+              "the target " + target.string() + " is not empty" +
+                  (is_unfinished ? ": it looks like a restore that was interrupted; remove it, or choose another folder"
+                                 : "; choose an empty or a new folder"));
 }
 
 // What stops because of the file system or a thread that cannot be started.
@@ -231,7 +246,7 @@ base::Result<BackupMade> make_backup(Database& database, const model::StoreId& i
     if (is_stopped && !status.ok())
       return fail(Code::cancelled, "the backup was stopped; what it had copied is removed by the next");
     if (!status.ok()) {
-      base::Error error = engine_error(status, "the backup to " + folder.string());
+      base::Error error = engine_error(status, "the backup to " + folder.string(), "");
       if (error.code == Code::data_loss)
         error.message +=
             "; check the store and the backups there by `thalo verify`, and choose another folder for new ones";
@@ -241,8 +256,8 @@ base::Result<BackupMade> make_backup(Database& database, const model::StoreId& i
     const auto found = open ? count_events(folder, *open) : std::unexpected(open.error());
     if (!found) {
       (*engine)->DeleteBackup(number).PermitUncheckedError();
-      return fail(found.error().code,
-                  "the backup was made and removed again, for it cannot be read: " + found.error().message);
+      return base::fail_for_good(
+          found.error().code, "the backup was made and removed again, for it cannot be read: " + found.error().message);
     }
     const std::uint64_t after = bytes_in(folder);
     return BackupMade{.backup = open->backup, .copied_bytes = after - std::min(before, after), .events = *found};
@@ -271,7 +286,7 @@ base::Result<> keep_backups(const fs::path& folder, std::uint32_t count) {
     const auto engine = open_for_writing(folder);
     if (!engine) return std::unexpected(engine.error());
     const auto status = (*engine)->PurgeOldBackups(count);
-    if (!status.ok()) return engine_failure(status, "removing backups in " + folder.string());
+    if (!status.ok()) return broken_folder(status, "removing backups in " + folder.string());
     return {};
   });
 }
@@ -292,17 +307,17 @@ base::Result<VerifySummary> verify_backup(const fs::path& folder, std::uint32_t 
 
 base::Result<Restored> restore_backup(const fs::path& folder, std::uint32_t number, const fs::path& target) {
   return guarded("restoring to " + target.string(), [&]() -> base::Result<Restored> {
+    if (auto checked = check_target(target, folder); !checked) return std::unexpected(std::move(checked.error()));
     const auto open = open_backup(folder, number);
     if (!open) return std::unexpected(open.error());
-    if (auto checked = check_target(target); !checked) return std::unexpected(std::move(checked.error()));
     if (auto made = env::make_folder(target / "rocksdb"); !made) return std::unexpected(std::move(made.error()));
     const std::string database = (target / "rocksdb").string();
     const auto status =
         open->engine->RestoreDBFromBackup(rocksdb::RestoreOptions(), open->backup.number, database, database);
     if (!status.ok()) {
-      return fail(status.IsCorruption() ? Code::data_loss : Code::unavailable,
-                  "restoring " + where(folder, open->backup.number) + " failed: " + status.ToString() +
-                      "; remove the folder " + target.string() + " and restore another backup");
+      return base::fail_for_good(status.IsCorruption() ? Code::data_loss : Code::unavailable,
+                                 "restoring " + where(folder, open->backup.number) + " failed: " + status.ToString() +
+                                     "; remove the folder " + target.string() + " and restore another backup");
     }
     if (auto synced = sync_files(database); !synced) return std::unexpected(std::move(synced.error()));
     // Only with this file it is a store.

@@ -71,17 +71,20 @@ rocksdb::Status remove_for_good(const std::vector<std::string>& logs, const std:
 }
 
 base::Error opening_error(const rocksdb::Status& status, const std::string& name) {
-  base::Error error = engine_error(status, "opening the store " + name);
-  if (error.code == Code::data_loss) error.message += "; nothing was changed; restore the store from a backup";
-  return error;
+  return engine_error(
+      status, "opening the store " + name,
+      "; nothing was changed; restore the store from a backup, or see by `thalo verify --store` what is "
+      "damaged");
 }
 
 }  // namespace
 
-base::Error engine_error(const rocksdb::Status& status, std::string_view doing) {
+base::Error engine_error(const rocksdb::Status& status, std::string_view doing, std::string_view advice) {
   Code code = Code::unavailable;
   if (status.IsCorruption()) code = Code::data_loss;
-  return {code, std::string(doing) + " failed: " + status.ToString()};
+  base::Error error{code, std::string(doing) + " failed: " + status.ToString()};
+  if (code == Code::data_loss) error.message += advice;
+  return error;
 }
 
 base::Result<std::unique_ptr<Database>> Database::open(StoreFolder& folder, const RocksdbOptions& options,

@@ -84,6 +84,12 @@ base::Result<> check_folder(const std::filesystem::path& path, bool create_if_mi
     const std::string name = entry.path().filename().string();
     // What an interrupted creation may leave behind.
     if (name == "LOCK" || name.starts_with("STORE.") || name == "lost+found") continue;
+    if (std::filesystem::is_directory(path / "rocksdb", error)) {
+      return fail(Code::failed_precondition,
+                  "the folder " + path.string() +
+                      " has a database (rocksdb) but no file STORE: a restore into it was interrupted, or the file was "
+                      "deleted; restore a backup into another folder");
+    }
     return fail(Code::failed_precondition, "the folder " + path.string() +
                                                " is not a Thalo store: it has no file STORE but holds other files (" +
                                                name + "); choose an empty or a new folder");
