@@ -317,6 +317,19 @@ def test_an_event_that_redis_refuses_is_said_and_tried_until_it_is_taken(redis_s
         server.wait_for_log("a relay runs again")
 
 
+def test_a_redis_without_memory_takes_nothing_of_a_batch(redis_server, folder):
+    client = redis_server.client()
+    with runtime(folder, *configured(folder, relay(redis_server, "full"))) as server:
+        client.config_set("maxmemory", "1mb")
+        try:
+            Writer(server, "full", 20).done()
+            one = wait_for_relay(server, "to-redis", state="retrying", failures=lambda n: n >= 2)
+            assert "OOM" in one["error"] and one["delivered"] == 0
+        finally:
+            client.config_set("maxmemory", "0")
+        assert check_arrived(redis_server, "full", 1000) == 0
+
+
 def test_a_refused_event_brings_those_behind_it_at_most_once_more(redis_server, folder):
     """Two streams of one relay, one of which Redis refuses: the other's events must not come again with every attempt."""
     client = redis_server.client()
