@@ -49,7 +49,7 @@ def test_todos_with_several_events_in_one_command(folder):
         for id in ("milk", "tea"):
             server.execute("todos", "home", "CompleteTodo", json.dumps({"id": id}))
         nothing = server.thalo("execute", "todos", "home", "CompleteTodo", '{"id":"tea"}')
-        assert nothing.stdout == "Executed with 0 events:\n"
+        assert nothing.stdout == "Executed with 0 events\n"
         cleared = server.execute("todos", "home", "ClearCompleted")
         assert data(cleared.accepted.events) == [("TodoRemoved", {"id": "milk"}), ("TodoRemoved", {"id": "tea"})]
         assert refused(server, "todos", "home", "RemoveTodo", '{"id":"milk"}') == {"type": "TodoNotFound", "id": "milk"}
