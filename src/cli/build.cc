@@ -6,6 +6,7 @@
 #include <iostream>
 #include <memory>
 
+#include "base/json.h"
 #include "build/check.h"
 #include "build/language.h"
 #include "build/source_watch.h"
@@ -27,6 +28,7 @@ struct BuildFlags {
   bool watch = false;
   bool check = false;
   std::string check_command;
+  bool json = false;
 };
 
 // What a module is, below the line that says it was built.
@@ -41,6 +43,19 @@ void describe(const build::Built& built) {
   std::cout << "    digest   " << built.digest << std::endl;
 }
 
+std::string list_json(const std::vector<std::string>& names) {
+  std::string out = "[";
+  for (const auto& name : names) out += (&name == names.data() ? "" : ",") + base::json_quote(name);
+  return out + "]";
+}
+
+std::string to_json(const build::Built& built, const std::string& file) {
+  return "{\"file\":" + base::json_quote(file) + ",\"size_bytes\":" + std::to_string(built.component.size()) +
+         ",\"language\":" + base::json_quote(built.language) + ",\"tool\":" + base::json_quote(built.tool) +
+         ",\"exports\":" + list_json(built.interfaces.exports) + ",\"imports\":" + list_json(built.interfaces.imports) +
+         ",\"digest\":" + base::json_quote(built.digest) + "}";
+}
+
 int check(const BuildFlags& flags, const build::Built& built) {
   build::SmokeCommand command;
   if (!flags.check_command.empty()) {
@@ -50,6 +65,7 @@ int check(const BuildFlags& flags, const build::Built& built) {
   }
   const auto answer = build::check_behaviour(built.component, command);
   if (!answer) return report(answer.error());
+  if (flags.json) return exit_ok;
   std::cout << "    command  " << command.name << " in two fresh instances: " << *answer << std::endl;
   return exit_ok;
 }
@@ -64,16 +80,21 @@ int build_once(const BuildFlags& flags, const std::filesystem::path& source) {
   if (!flags.compiler.empty()) options.search.compiler = flags.compiler;
   const auto built = build::compile_aggregate(options);
   if (!built) return report(built.error());
-  std::string what = "Checked " + built->name;
+  std::string file;  // none when it is only checked
   if (!flags.check) {
-    const auto file = build::write_module(*built, flags.output);
-    if (!file) return report(file.error());
-    what = "Built " + file->string();
+    const auto written = build::write_module(*built, flags.output);
+    if (!written) return report(written.error());
+    file = written->string();
   }
   const auto seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  if (flags.json) {
+    std::cout << to_json(*built, file) << std::endl;
+    return flags.check ? check(flags, *built) : exit_ok;
+  }
   char took[32];
   std::snprintf(took, sizeof took, "%.1f s", seconds);
-  std::cout << what << " (" << built->component.size() << " bytes, " << built->tool << ", " << took << ")\n";
+  std::cout << (flags.check ? "Checked " + built->name : "Built " + file) << " (" << built->component.size()
+            << " bytes, " << built->tool << ", " << took << ")\n";
   describe(*built);
   return flags.check ? check(flags, *built) : exit_ok;
 }
@@ -130,6 +151,7 @@ void add_build(CLI::App& app, Session& session) {
       ->add_option("--check-command", flags->check_command,
                    "The command for --check, e.g. 'Increment {\"amount\":1}' [default: one it must refuse as unknown]")
       ->needs("--check");
+  command->add_flag("--json", flags->json, "Print one JSON object a build");
   command->callback([flags, &session] { session.exit_code = build(*flags); });
 }
 

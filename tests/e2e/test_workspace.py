@@ -1,5 +1,6 @@
 """Making and building aggregates with the command line; completion and manual pages."""
 
+import json
 import os
 import pty
 import re
@@ -241,3 +242,14 @@ def test_the_manual_says_what_the_help_says_and_reads_cleanly(program, tmp_path)
     if shutil.which("groff"):
         read = subprocess.run(["groff", "-man", "-ww", "-Tutf8", page], capture_output=True, text=True, timeout=60)
         assert read.returncode == 0 and read.stderr == ""
+
+
+def test_a_build_tells_a_machine_what_it_made(tmp_path):
+    made = thalo("build", ROOT / "examples" / "counter", "-o", tmp_path, "--json")
+    assert made.returncode == 0, made.stderr
+    built = json.loads(made.stdout)
+    assert built["size_bytes"] == (tmp_path / "counter.wasm").stat().st_size and built["file"] == str(tmp_path / "counter.wasm")
+    assert built["exports"] == ["thalo:aggregate/aggregate@1.0.0"] and len(built["digest"]) == 64
+    checked = thalo("build", ROOT / "examples" / "counter", "-o", tmp_path / "none", "--check", "--json")
+    assert checked.returncode == 0 and json.loads(checked.stdout)["digest"] == built["digest"]
+    assert not (tmp_path / "none").exists()
