@@ -69,7 +69,7 @@ def test_subscribers_get_every_event_in_order(server):
 
 def test_subscriptions_catch_up(server):
     bench(server, "write", "--operations", "100", times=LONG)
-    result = bench(server, "catchup", "--callers", "2", "--connections", "2")
+    result = bench(server, "catchup", "--callers", "2", "--connections", "2", "--operations", "2", times=LONG)
     assert result["total"]["accepted"] > 0
     assert result["total"]["events_read"] >= result["store"]["events_after"]
 
@@ -88,7 +88,7 @@ def test_a_cold_entity_is_replayed_whole(server):
 
 def test_reads_see_every_event_in_order(server):
     bench(server, "write")
-    result = bench(server, "read", "--callers", "2", "--connections", "2")
+    result = bench(server, "read", "--callers", "2", "--connections", "2", "--operations", "2", times=LONG)
     assert result["total"]["events_read"] >= result["store"]["events_after"] > 0
     assert stored(result) == 0
 

@@ -52,6 +52,16 @@ def projection(server, name):
     return json.loads(done.stdout)
 
 
+def wait_for_member(server, name):
+    """A program that was just started takes a moment to join, and only then is there a projection."""
+
+    def joined():
+        listed = server.thalo("projections", "--json").stdout.splitlines()
+        return any(one["name"] == name and one["members"] for one in map(json.loads, listed))
+
+    until(joined)
+
+
 def act(server, *arguments):
     done = server.thalo("projections", *arguments)
     assert done.returncode == 0, done.stderr
@@ -130,6 +140,7 @@ def test_a_member_that_fails_an_event_keeps_the_order_of_its_stream(tmp_path):
         with running(PROBE, f"http://{server.target}", "p", "shop", stdout=subprocess.PIPE, env={**os.environ, "THALO_PROBE_MENDED": str(mended)}) as probe:
             lines = []
             threading.Thread(target=lambda: lines.extend(line.strip() for line in probe.stdout), daemon=True).start()
+            wait_for_member(server, "p")
 
             until(lambda: any(held["parked"] for held in projection(server, "p")["held"]))
             append("shop-bad")
@@ -161,6 +172,7 @@ def test_projections_are_operated_from_the_command_line(tmp_path):
     with runtime(tmp_path) as server:
         assert server.thalo("append", "shop-1", "A", "{}").returncode == 0
         with running(PROBE, f"http://{server.target}", "p", "shop", stdout=subprocess.DEVNULL) as probe:
+            wait_for_member(server, "p")
             assert act(server, "p", "wait", "--event", "0").startswith("p has passed 0")
             act(server, "p", "pause")
             assert server.thalo("append", "shop-1", "A", "{}").returncode == 0
