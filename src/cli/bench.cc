@@ -181,6 +181,10 @@ void add_command_flags(CLI::App& command, BenchFlags& flags) {
   command.add_option("--streams", flags.streams, "coldstart: how many streams")->capture_default_str();
   command.add_option("--subscribers", settings.subscribers, "subscribe: subscribers beside the callers")
       ->capture_default_str();
+  command
+      .add_option("--projections", settings.projections,
+                  "subscribe: projections beside the callers, each acknowledging every batch")
+      ->capture_default_str();
   command.add_option("--read-percent", settings.read_percent, "mixed: how many operations are reads")
       ->capture_default_str();
 }
@@ -189,14 +193,17 @@ void add_command_flags(CLI::App& command, BenchFlags& flags) {
 
 void add_bench(CLI::App& app, Session& session) {
   static const std::map<std::string, load::Workload> workloads{
-      {"write", load::Workload::write}, {"stream", load::Workload::stream},       {"append", load::Workload::append},
-      {"read", load::Workload::read},   {"subscribe", load::Workload::subscribe}, {"catchup", load::Workload::catchup},
-      {"mixed", load::Workload::mixed}, {"empty", load::Workload::empty}};
+      {"write", load::Workload::write},         {"stream", load::Workload::stream},
+      {"append", load::Workload::append},       {"read", load::Workload::read},
+      {"subscribe", load::Workload::subscribe}, {"catchup", load::Workload::catchup},
+      {"project", load::Workload::project},     {"mixed", load::Workload::mixed},
+      {"empty", load::Workload::empty}};
   auto flags = std::make_shared<BenchFlags>();
   CLI::App* command = app.add_subcommand("bench", "Put load on a runtime and measure what comes back");
   command->footer(
       "Workloads: write (Execute), stream (ExecuteStream), append (Events.Append), read (ReadAll), subscribe (Execute, "
-      "and subscribers beside it), catchup (Subscribe from the beginning), mixed (Execute and "
+      "and subscribers beside it), catchup (Subscribe from the beginning), project (a new projection from the "
+      "beginning), mixed (Execute and "
       "ReadStream), empty (a "
       "method that does nothing: the ceiling), fsync (what "
       "the disk alone takes), coldstart (the first command of an entity with many events).\nExample: thalo bench write "
@@ -205,11 +212,12 @@ void add_bench(CLI::App& app, Session& session) {
       "Exit codes: 0 measured, 1 failed or wrong answers, 2 wrong usage.");
   add_server_flags(*command, flags->server);
   command
-      ->add_option("workload", flags->workload,
-                   "What to do: write, stream, append, read, subscribe, catchup, mixed, coldstart, empty, fsync")
+      ->add_option(
+          "workload", flags->workload,
+          "What to do: write, stream, append, read, subscribe, catchup, project, mixed, coldstart, empty, fsync")
       ->required()
-      ->check(CLI::IsMember(
-                  {"write", "stream", "append", "read", "subscribe", "catchup", "mixed", "coldstart", "empty", "fsync"})
+      ->check(CLI::IsMember({"write", "stream", "append", "read", "subscribe", "catchup", "project", "mixed",
+                             "coldstart", "empty", "fsync"})
                   .description(""))
       ->option_text("WORKLOAD");
   add_load_flags(*command, *flags);

@@ -3,6 +3,12 @@
 #include "store/stream_hash.h"
 
 namespace thalo::feed {
+namespace {
+
+// About what an event's encoding adds to its texts: id, numbers, tags.
+constexpr std::size_t encoding_bytes = 80;
+
+}  // namespace
 
 void EventBatch::add(const model::EventView& event) {
   entries_.push_back({.global_position = event.global_position,
@@ -41,6 +47,11 @@ std::size_t EventBatch::event_size_bytes(std::size_t index) const {
   return std::size_t{entry.stream_size} + entry.type_size + entry.data_size + entry.metadata_size + sizeof(Entry);
 }
 
+std::size_t EventBatch::size_bytes(std::size_t first, std::size_t last) const {
+  const std::size_t end = last + 1 < entries_.size() ? entries_[last + 1].begin : texts_.size();
+  return end - entries_[first].begin + (last - first + 1) * sizeof(Entry);
+}
+
 std::string_view EventBatch::Encoded::of(std::size_t first, std::size_t last) const {
   const std::size_t begin = first == 0 ? 0 : ends[first - 1];
   return std::string_view(bytes).substr(begin, ends[last] - begin);
@@ -49,6 +60,7 @@ std::string_view EventBatch::Encoded::of(std::size_t first, std::size_t last) co
 const EventBatch::Encoded& EventBatch::encoded(AppendEncoded append_encoded) const {
   std::call_once(encoded_once_, [&] {
     encoded_.ends.reserve(entries_.size());
+    encoded_.bytes.reserve(texts_.size() + entries_.size() * encoding_bytes);
     for (std::size_t index = 0; index < entries_.size(); ++index) {
       append_encoded(event(index), encoded_.bytes);
       encoded_.ends.push_back(encoded_.bytes.size());

@@ -36,6 +36,8 @@ class EventBatch {
   std::uint64_t stream_hash(std::size_t index) const { return entries_[index].stream_hash; }
   // About what it costs to hold or send: its texts and what goes with them.
   std::size_t event_size_bytes(std::size_t index) const;
+  // The same of the events first to last, both included.
+  std::size_t size_bytes(std::size_t first, std::size_t last) const;
 
   // All events in the form that clients get, one after the other: made by the first who asks, kept for the others.
   // Everybody passes the same `append_encoded`.

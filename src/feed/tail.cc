@@ -14,6 +14,11 @@ constexpr std::size_t sparse_part = 4;
 
 Selection select(const SharedBatch& batch, const Matcher& matcher, model::GlobalPosition from) {
   Selection selection{batch, {}};
+  if (matcher.matches_everything() && batch->begin() >= from) {
+    selection.indexes.resize(batch->size());
+    std::iota(selection.indexes.begin(), selection.indexes.end(), 0U);
+    return selection;
+  }
   selection.indexes.reserve(batch->size());
   std::size_t bytes = 0;
   for (std::size_t index = 0; index < batch->size(); ++index) {

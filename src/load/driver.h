@@ -44,6 +44,8 @@ class Transport {
   virtual void wait(std::chrono::nanoseconds timeout) = 0;
   // Nothing more will begin; what goes on by itself is to end.
   virtual void end() {}
+  // Everything has ended: removes what was made for the run alone.
+  virtual void clean_up() {}
 };
 
 struct Pace {

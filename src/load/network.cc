@@ -1,6 +1,8 @@
 #include "load/network.h"
 
+#include <chrono>
 #include <cstdint>
+#include <deque>
 #include <string>
 #include <utility>
 
@@ -24,6 +26,25 @@ bool has_caught_up(std::string_view message) {
   }
   return false;
 }
+
+// The projections that a thread has made: they are deleted when it has ended.
+class Projections {
+ public:
+  Projections(const Settings& settings, std::uint64_t seed)
+      : prefix_(settings.projection_prefix + std::to_string(seed) + "-") {}
+  const std::string& add() { return names_.emplace_back(prefix_ + std::to_string(names_.size())); }
+  void remove_all(Connections& connections) {
+    for (const std::string& name : std::exchange(names_, {})) {
+      // One that cannot be deleted stays: nothing depends on it.
+      [[maybe_unused]] const auto removed =
+          connections.call(delete_projection_path, delete_projection_request(name), std::chrono::seconds(5));
+    }
+  }
+
+ private:
+  const std::string prefix_;
+  std::deque<std::string> names_;
+};
 
 // An empty method, Execute, or one of the two for a mixed load.
 class UnaryCaller final : public Caller, public net::ClientCall {
@@ -101,17 +122,21 @@ class UnaryCaller final : public Caller, public net::ClientCall {
   bool answered_ = false;
 };
 
-// Reads the whole store, again and again: by ReadAll, or by a subscription until it has caught up.
+// Reads the whole store, again and again: by ReadAll, by a subscription until it has caught up, or as the only member
+// of a new projection until it has acknowledged what was there before the run.
 class ReadAllCaller final : public Caller, public net::ClientCall {
  public:
-  ReadAllCaller(ClientConnection& connection, Driver& driver, bool subscribes)
-      : connection_(connection), driver_(driver), subscribes_(subscribes) {}
+  ReadAllCaller(const Settings& settings, ClientConnection& connection, Driver& driver, Projections& projections)
+      : settings_(settings), connection_(connection), driver_(driver), projections_(projections) {}
 
   void begin() override {
     next_ = 0;
     in_order_ = true;
     caught_up_ = false;
-    connection_.start(*this, subscribes_ ? subscribe_path : read_all_path, {});
+    if (settings_.workload != Workload::project)
+      return connection_.start(*this, settings_.workload == Workload::catchup ? subscribe_path : read_all_path, {});
+    connection_.open(*this, project_path);
+    connection_.send(*this, join_request(projections_.add(), 0));
   }
   bool lost() const override { return connection_.lost(); }
   void stop() {
@@ -124,10 +149,11 @@ class ReadAllCaller final : public Caller, public net::ClientCall {
     if (!in_order_) return;
     next_ += static_cast<std::uint64_t>(count);
     driver_.recorder().record_read(std::chrono::steady_clock::now(), static_cast<std::uint64_t>(count));
-    if (subscribes_ && !caught_up_ && has_caught_up(message)) {
-      caught_up_ = true;
-      connection_.cancel(*this);
-    }
+    if (settings_.workload == Workload::project && count > 0)
+      connection_.send(*this, acknowledge_request(batch_of(message), next_ - 1));
+    if (caught_up_ || !is_at_end(message)) return;
+    caught_up_ = true;
+    connection_.cancel(*this);
   }
 
   void on_end(const net::Status& status) override {
@@ -145,9 +171,15 @@ class ReadAllCaller final : public Caller, public net::ClientCall {
   }
 
  private:
+  bool is_at_end(std::string_view message) const {
+    if (settings_.workload == Workload::project) return next_ >= settings_.head;
+    return settings_.workload == Workload::catchup && has_caught_up(message);
+  }
+
+  const Settings& settings_;
   ClientConnection& connection_;
   Driver& driver_;
-  const bool subscribes_;
+  Projections& projections_;
   std::uint64_t next_ = 0;
   bool in_order_ = true;
   bool caught_up_ = false;
@@ -157,7 +189,11 @@ class NetworkTransport final : public Transport {
  public:
   NetworkTransport(const Settings& settings, std::size_t callers, std::unique_ptr<Connections> connections,
                    std::uint64_t seed)
-      : settings_(settings), count_(callers), connections_(std::move(connections)), requests_(settings, seed) {
+      : settings_(settings),
+        count_(callers),
+        connections_(std::move(connections)),
+        requests_(settings, seed),
+        projections_(settings, seed) {
     if (settings.workload == Workload::subscribe) acknowledged_ = std::make_unique<Acknowledged>();
   }
 
@@ -169,10 +205,10 @@ class NetworkTransport final : public Transport {
       switch (settings_.workload) {
         case Workload::read:
         case Workload::catchup:
-          out.push_back(readers_
-                            .emplace_back(std::make_unique<ReadAllCaller>(connection, driver,
-                                                                          settings_.workload == Workload::catchup))
-                            .get());
+        case Workload::project:
+          out.push_back(
+              readers_.emplace_back(std::make_unique<ReadAllCaller>(settings_, connection, driver, projections_))
+                  .get());
           break;
         case Workload::stream:
           if (place == streams_.size()) {
@@ -193,9 +229,11 @@ class NetworkTransport final : public Transport {
   void begin_beside(Driver& driver) override {
     driver_ = &driver;
     if (settings_.workload != Workload::subscribe) return;
-    for (std::size_t index = 0; index < settings_.subscribers; ++index) {
+    for (std::size_t index = 0; index < settings_.subscribers + settings_.projections; ++index) {
       ClientConnection& connection = (*connections_)[index % connections_->size()];
-      subscribers_.push_back(std::make_unique<Subscriber>(connection, driver, *acknowledged_, settings_.head));
+      subscribers_.push_back(
+          std::make_unique<Subscriber>(connection, driver, *acknowledged_, settings_.head,
+                                       index < settings_.subscribers ? std::string() : projections_.add()));
       driver.begin_beside(*subscribers_.back());
     }
   }
@@ -212,6 +250,7 @@ class NetworkTransport final : public Transport {
   void end() override {
     for (auto& reader : readers_) reader->stop();
   }
+  void clean_up() override { projections_.remove_all(*connections_); }
 
  private:
   const Settings& settings_;
@@ -225,6 +264,7 @@ class NetworkTransport final : public Transport {
   Driver* driver_ = nullptr;
   std::unique_ptr<Connections> connections_;
   Requests requests_;
+  Projections projections_;
 };
 
 }  // namespace

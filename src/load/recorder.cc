@@ -59,13 +59,6 @@ void Recorder::record_read(TimePoint at, std::uint64_t events) {
   }
 }
 
-void Recorder::record_delivery(TimePoint acknowledged, TimePoint delivered) {
-  record_read(delivered, 1);
-  if (interval_at(delivered) == nullptr) return;
-  const auto taken = std::max<std::int64_t>(0, (delivered - acknowledged).count());
-  latency_[static_cast<std::size_t>(Kind::read)].record(static_cast<std::uint64_t>(taken));
-}
-
 void Recorder::note_error(std::string_view text, std::uint64_t times) {
   text = text.substr(0, error_bytes_max);
   auto found = errors_.find(text);

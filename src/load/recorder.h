@@ -1,6 +1,7 @@
 // What one load thread saw: counts of everything, and latencies of what ended while it was measured.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <atomic>
 #include <chrono>
@@ -67,8 +68,18 @@ class Recorder {
   void record(TimePoint started, TimePoint ended, const Ending& ending);
   // Events of a read that is still under way.
   void record_read(TimePoint at, std::uint64_t events);
-  // An event that has reached a subscriber; its latency is one of a read.
-  void record_delivery(TimePoint acknowledged, TimePoint delivered);
+  // Events that have reached a subscriber together; their latencies are those of reads. `acknowledged_at(index)` says
+  // when each was acknowledged.
+  template <class AcknowledgedAt>
+  void record_deliveries(TimePoint delivered, std::uint64_t count, AcknowledgedAt&& acknowledged_at) {
+    record_read(delivered, count);
+    if (interval_at(delivered) == nullptr) return;
+    Histogram& latency = latency_[static_cast<std::size_t>(Kind::read)];
+    for (std::uint64_t index = 0; index < count; ++index) {
+      const auto taken = std::max<std::int64_t>(0, (delivered - acknowledged_at(index)).count());
+      latency.record(static_cast<std::uint64_t>(taken));
+    }
+  }
   // Adds another thread's; both have ended.
   void add(const Recorder& other);
 

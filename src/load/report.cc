@@ -31,7 +31,10 @@ std::string load_text(const Settings& settings) {
   std::string out = fmt::format("{} callers", settings.callers);
   if (!settings.in_process) out += fmt::format(", {} connections", settings.connections);
   if (settings.workload == Workload::stream) out += fmt::format(", messages of up to {} commands", settings.batch);
-  if (settings.workload == Workload::subscribe) out += fmt::format(", {} subscribers", settings.subscribers);
+  if (settings.workload == Workload::subscribe) {
+    out += fmt::format(", {} subscribers", settings.subscribers);
+    if (settings.projections > 0) out += fmt::format(", {} projections", settings.projections);
+  }
   if (settings.workload == Workload::append) out += fmt::format(", {} events a call", settings.batch);
   if (writes(settings.workload)) {
     out += fmt::format(", {} entities ({}), payload of {} bytes", settings.entities,
@@ -138,6 +141,7 @@ Json settings_json(const Settings& settings) {
           {"distribution", distribution_name(settings.distribution)},
           {"batch", settings.batch},
           {"subscribers", settings.subscribers},
+          {"projections", settings.projections},
           {"read_percent", settings.read_percent}};
 }
 
@@ -167,6 +171,8 @@ std::string workload_name(Workload workload) {
       return "subscribe";
     case Workload::catchup:
       return "catchup";
+    case Workload::project:
+      return "project";
     case Workload::read:
       return "read";
     case Workload::mixed:

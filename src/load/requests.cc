@@ -17,6 +17,11 @@ enum AppendRequestField : unsigned { append_stream = 1, append_events = 3 };
 enum NewEventField : unsigned { new_event_type = 1, new_event_data };
 enum AppendResponseField : unsigned { appended_first_position = 1, appended_version = 3 };
 enum ReadStreamRequestField : unsigned { read_stream = 1, read_limit = 4 };
+enum ProjectRequestField : unsigned { project_join = 1, project_acknowledge };
+enum JoinField : unsigned { join_name = 1, join_from = 5 };
+enum AcknowledgeField : unsigned { acknowledge_batch = 1, acknowledge_global_position };
+constexpr unsigned project_response_batch = 2;
+constexpr unsigned delete_name = 1;
 constexpr unsigned response_events = 1;
 constexpr unsigned stream_request_commands = 1;
 
@@ -139,6 +144,39 @@ Ending check_failure(std::uint32_t code, std::string_view message, std::string& 
   text += ": ";
   text += message;
   out.error = text;
+  return out;
+}
+
+std::string join_request(std::string_view projection, std::uint64_t from) {
+  std::string join;
+  append_text(join, join_name, projection);
+  append_number(join, join_from, from);
+  std::string out;
+  append_text(out, project_join, join);
+  return out;
+}
+
+std::string acknowledge_request(std::uint64_t batch, std::uint64_t global_position) {
+  std::string acknowledge;
+  append_number(acknowledge, acknowledge_batch, batch);
+  append_number(acknowledge, acknowledge_global_position, global_position);
+  std::string out;
+  append_text(out, project_acknowledge, acknowledge);
+  return out;
+}
+
+std::uint64_t batch_of(std::string_view message) {
+  std::uint64_t batch = 0;
+  FieldReader fields(message);
+  while (fields.next()) {
+    if (fields.number() == project_response_batch) batch = fields.value();
+  }
+  return batch;
+}
+
+std::string delete_projection_request(std::string_view projection) {
+  std::string out;
+  append_text(out, delete_name, projection);
   return out;
 }
 

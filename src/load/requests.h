@@ -18,6 +18,8 @@ inline constexpr std::string_view append_path = "/thalo.v1.Events/Append";
 inline constexpr std::string_view read_all_path = "/thalo.v1.Events/ReadAll";
 inline constexpr std::string_view read_stream_path = "/thalo.v1.Events/ReadStream";
 inline constexpr std::string_view subscribe_path = "/thalo.v1.Subscriptions/Subscribe";
+inline constexpr std::string_view project_path = "/thalo.v1.Projections/Project";
+inline constexpr std::string_view delete_projection_path = "/thalo.v1.Projections/Delete";
 inline constexpr std::string_view head_path = "/thalo.v1.Events/Head";
 
 class Requests {
@@ -68,6 +70,14 @@ Ending check_response(std::string_view message, std::string_view stream);
 Ending check_appended(std::string_view message, std::uint64_t batch);
 // What a call's status says when it is not OK.
 Ending check_failure(std::uint32_t code, std::string_view message, std::string& text);
+
+// The first ProjectRequest of a member: a new projection begins at `from`.
+std::string join_request(std::string_view projection, std::uint64_t from);
+// A ProjectRequest that acknowledges everything up to `global_position` of a batch.
+std::string acknowledge_request(std::uint64_t batch, std::uint64_t global_position);
+// The batch of a ProjectResponse; 0: it has no events.
+std::uint64_t batch_of(std::string_view message);
+std::string delete_projection_request(std::string_view projection);
 
 // The events of a ReadAllResponse or ReadStreamResponse: the first has the position `expected` (its global position for
 // `all`), and they are gapless. Returns their number, or -1 when that is not so.

@@ -152,6 +152,10 @@ base::Result<std::unique_ptr<Run>> run(const Settings& wanted, const ProgressCal
   auto before = target->events(settings);
   if (!before) return std::unexpected(before.error());
   settings.head = before->value_or(0);
+  if (settings.workload == Workload::project && settings.head == 0)
+    return base::fail(base::Code::failed_precondition, "the store has no events to project; write some first");
+  const auto started = std::chrono::system_clock::now().time_since_epoch();
+  settings.projection_prefix = "bench-" + std::to_string(started / std::chrono::microseconds(1)) + "-";
   std::vector<std::unique_ptr<Transport>> transports;
   for (std::size_t index = 0; index < settings.threads; ++index) {
     auto transport = target->transport(settings, index);
@@ -182,6 +186,7 @@ base::Result<std::unique_ptr<Run>> run(const Settings& wanted, const ProgressCal
     out->recorder.add(driver->recorder());
     out->never_begun += driver->never_begun();
   }
+  for (const auto& transport : transports) transport->clean_up();
   transports.clear();
   auto after = target->events(settings);
   if (!after) return std::unexpected(after.error());

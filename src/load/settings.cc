@@ -18,7 +18,8 @@ std::unexpected<base::Error> wrong(std::string message) {
 }  // namespace
 
 bool writes(Workload workload) {
-  return workload != Workload::read && workload != Workload::catchup && workload != Workload::empty;
+  return workload != Workload::read && workload != Workload::catchup && workload != Workload::project &&
+         workload != Workload::empty;
 }
 
 base::Result<std::string> padded(const std::string& payload, std::size_t size_bytes) {
@@ -68,8 +69,10 @@ base::Result<> check(const Settings& settings) {
   if (settings.workload == Workload::subscribe && settings.threads > 1) {
     return wrong("subscribe needs --threads 1: the thread that writes an event times its delivery");
   }
-  if (settings.workload == Workload::subscribe && (settings.subscribers == 0 || settings.subscribers > 1000)) {
-    return wrong("--subscribers must be 1 to 1000");
+  if (settings.subscribers > 1000) return wrong("--subscribers must be at most 1000");
+  if (settings.projections > 1000) return wrong("--projections must be at most 1000");
+  if (settings.workload == Workload::subscribe && settings.subscribers + settings.projections == 0) {
+    return wrong("--subscribers and --projections are both 0: nobody would follow");
   }
   if (settings.distribution == Distribution::each && settings.threads > 1) {
     return wrong("--distribution each needs --threads 1: several threads would take the same entities");

@@ -18,6 +18,7 @@ enum class Workload : std::uint8_t {
   read,       // Events.ReadAll, again and again
   subscribe,  // Execute, and Subscriptions.Subscribe beside it
   catchup,    // Subscriptions.Subscribe from the beginning until it has caught up, again and again
+  project,    // Projections.Project of a new projection, a batch acknowledged when it has come, until it has caught up
   mixed,      // Execute, and Events.ReadStream of the entities written
   empty,      // a method that does nothing: the ceiling
 };
@@ -50,6 +51,8 @@ struct Settings {
   std::string event_type = "Incremented";  // append
   unsigned read_percent = 50;              // mixed: how many operations are reads
   std::size_t subscribers = 1;             // subscribe
+  std::size_t projections = 0;             // subscribe: members of as many projections, which acknowledge each batch
+  std::string projection_prefix;           // what projections are called, before a number; made by run()
   std::uint64_t head = 0;                  // subscribe: events in the store before; found out by run()
   std::string empty_method = "/grpc.health.v1.Health/Check";
 };

@@ -1,6 +1,6 @@
 #include "load/subscriber.h"
 
-#include <string>
+#include <utility>
 
 #include "load/requests.h"
 #include "load/wire.h"
@@ -12,10 +12,19 @@ constexpr unsigned request_from = 1;  // of a SubscribeRequest
 }  // namespace
 
 Subscriber::Subscriber(net::ClientConnection& connection, Driver& driver, const Acknowledged& acknowledged,
-                       std::uint64_t from)
-    : connection_(connection), driver_(driver), acknowledged_(acknowledged), from_(from), next_(from) {}
+                       std::uint64_t from, std::string projection)
+    : connection_(connection),
+      driver_(driver),
+      acknowledged_(acknowledged),
+      from_(from),
+      projection_(std::move(projection)),
+      next_(from) {}
 
 void Subscriber::begin() {
+  if (!projection_.empty()) {
+    connection_.open(*this, project_path);
+    return connection_.send(*this, join_request(projection_, from_));
+  }
   std::string request;
   append_number(request, request_from, from_);
   connection_.start(*this, subscribe_path, request);
@@ -31,11 +40,17 @@ void Subscriber::on_message(std::string_view message) {
   const std::int64_t count = in_order_ ? check_events(message, true, next_) : -1;
   in_order_ = count >= 0;
   if (!in_order_) return;
+  if (count == 0) return;
+  record(static_cast<std::uint64_t>(count));
+  if (!projection_.empty()) connection_.send(*this, acknowledge_request(batch_of(message), next_ - 1));
+}
+
+void Subscriber::record(std::uint64_t count) {
   const TimePoint now = std::chrono::steady_clock::now();
-  for (const std::uint64_t end = next_ + static_cast<std::uint64_t>(count); next_ < end; ++next_) {
-    // An event that comes before the answer to its command has not waited.
-    driver_.recorder().record_delivery(acknowledged_.of(next_).value_or(now), now);
-  }
+  // An event that comes before the answer to its command has not waited.
+  driver_.recorder().record_deliveries(
+      now, count, [&](std::uint64_t index) { return acknowledged_.of(next_ + index).value_or(now); });
+  next_ += count;
 }
 
 void Subscriber::on_end(const net::Status& status) {

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <string>
 #include <vector>
 
 #include "load/driver.h"
@@ -32,8 +33,10 @@ class Acknowledged {
 
 class Subscriber final : public Caller, public net::ClientCall {
  public:
-  // Follows the store from the global position `from` on.
-  Subscriber(net::ClientConnection& connection, Driver& driver, const Acknowledged& acknowledged, std::uint64_t from);
+  // Follows the store from the global position `from` on; as the only member of a new projection of this name, which
+  // acknowledges each batch, or by a subscription when it is empty.
+  Subscriber(net::ClientConnection& connection, Driver& driver, const Acknowledged& acknowledged, std::uint64_t from,
+             std::string projection = {});
 
   void begin() override;
   bool lost() const override { return ended_; }
@@ -44,10 +47,13 @@ class Subscriber final : public Caller, public net::ClientCall {
   void on_end(const net::Status& status) override;
 
  private:
+  void record(std::uint64_t count);
+
   net::ClientConnection& connection_;
   Driver& driver_;
   const Acknowledged& acknowledged_;
   const std::uint64_t from_;
+  const std::string projection_;
   std::uint64_t next_;
   bool in_order_ = true;
   bool cancelled_ = false;

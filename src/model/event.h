@@ -2,6 +2,7 @@
 #pragma once
 
 #include <array>
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -57,5 +58,7 @@ using StoreId = std::array<std::uint8_t, 16>;
 // The unique id of the event at `position` of store `store`: a version 8 UUID (RFC 9562) of the two, so that it costs
 // no byte on disk and is the same at every read.
 std::string event_id(const StoreId& store, GlobalPosition position);
+inline constexpr std::size_t event_id_bytes = 36;
+std::array<char, event_id_bytes> event_id_text(const StoreId& store, GlobalPosition position);
 
 }  // namespace thalo::model

@@ -35,6 +35,12 @@ void hand_to_loop(Call* call) {
   open_batch.chains.push_back({loop, call, call});
 }
 
+std::string joined(std::span<const std::string_view> parts) {
+  std::string out;
+  for (const std::string_view part : parts) out += part;
+  return out;
+}
+
 base::Error nobody_listens() {
   return {base::Code::cancelled,
           "nobody listens to this call any more: the client cancelled or went away, its deadline passed, or it is "
@@ -143,9 +149,11 @@ void Stream::send_initial_metadata(Metadata metadata, Compression compression) {
   call_->deliver();
 }
 
-base::Result<> Stream::write(std::string_view message, Compression compression) {
-  if (message.size() > UINT32_MAX - message_prefix_bytes) {
-    return base::fail(base::Code::invalid_argument, "a message of " + std::to_string(message.size()) +
+base::Result<> Stream::write(std::span<const std::string_view> parts, Compression compression) {
+  std::size_t size = 0;
+  for (const std::string_view part : parts) size += part.size();
+  if (size > UINT32_MAX - message_prefix_bytes) {
+    return base::fail(base::Code::invalid_argument, "a message of " + std::to_string(size) +
                                                         " bytes does not fit gRPC's four bytes of length; split it");
   }
   StreamOutbox& outbox = call_->outbox;
@@ -159,7 +167,7 @@ base::Result<> Stream::write(std::string_view message, Compression compression) 
       outbox.gzip_announced = compression == Compression::gzip && call_->accepts_gzip;
     }
     const std::size_t pending = outbox.pending_bytes.load(std::memory_order_relaxed);
-    if (pending > 0 && pending + message.size() > options.stream_send_bytes_max) {
+    if (pending > 0 && pending + size > options.stream_send_bytes_max) {
       outbox.wants_writable = true;
       return base::fail(base::Code::resource_exhausted,
                         std::to_string(pending) + " bytes wait for the client to read them and the limit is " +
@@ -169,9 +177,10 @@ base::Result<> Stream::write(std::string_view message, Compression compression) 
     const std::size_t start = outbox.queued.size();
     outbox.queued.resize(start + message_prefix_bytes);
     if (compress) {
-      append_gzip(outbox.queued, message);
+      append_gzip(outbox.queued, joined(parts));
     } else {
-      outbox.queued.append(message);
+      outbox.queued.reserve(start + message_prefix_bytes + size);
+      for (const std::string_view part : parts) outbox.queued.append(part);
     }
     const std::size_t added = outbox.queued.size() - start;
     write_message_prefix(outbox.queued.data() + start, compress, added - message_prefix_bytes);

@@ -8,6 +8,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -103,7 +104,11 @@ class Stream {
   // Queues a copy of one message. Messages go out in the order of the writes. CANCELLED when nobody listens any more;
   // RESOURCE_EXHAUSTED when more than ServerOptions::stream_send_bytes_max bytes wait already (nothing is queued).
   // Compression::gzip compresses on the calling thread, and only if the response's headers announced it.
-  base::Result<> write(std::string_view message, Compression compression = Compression::none);
+  base::Result<> write(std::string_view message, Compression compression = Compression::none) {
+    return write(std::span(&message, 1), compression);
+  }
+  // One message of several parts.
+  base::Result<> write(std::span<const std::string_view> parts, Compression compression = Compression::none);
 
   // The bytes queued and not yet handed to the connection. A writer stops when this reaches
   // stream_send_high_water_bytes and goes on at StreamHandler::on_writable, which follows every time it had reached it.

@@ -2,6 +2,8 @@
 #pragma once
 
 #include <string>
+#include <string_view>
+#include <vector>
 
 #include "feed/delivery.h"
 #include "model/event.h"
@@ -12,10 +14,11 @@ namespace thalo::rpc {
 // events has them.
 void append_event(const model::StoreId& store, const model::EventView& event, std::string& out);
 
-// Encodes the events of a batch ahead of append_selection.
+// Encodes the events of a batch ahead of collect_selection.
 void encode_events(const model::StoreId& store, const feed::EventBatch& batch);
 
-// Appends the selected events in the same form.
-void append_selection(const model::StoreId& store, const feed::Selection& selection, std::string& out);
+// The selected events in the same form, as pieces of the batch, which must live as long.
+void collect_selection(const model::StoreId& store, const feed::Selection& selection,
+                       std::vector<std::string_view>& parts);
 
 }  // namespace thalo::rpc

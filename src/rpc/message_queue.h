@@ -4,7 +4,9 @@
 
 #include <deque>
 #include <mutex>
+#include <span>
 #include <string>
+#include <string_view>
 #include <utility>
 
 #include "net/call.h"
@@ -23,13 +25,16 @@ class MessageQueue {
     return unsent_.empty() && stream_.writable();
   }
   // Writes in the order of the calls. One that the connection cannot take beside what is waiting is kept.
-  void send(std::string message) {
+  void send(std::string_view message) { send(std::span(&message, 1)); }
+  // One message of several parts.
+  void send(std::span<const std::string_view> parts) {
     const std::lock_guard lock(mutex_);
     if (unsent_.empty()) {
-      const auto written = stream_.write(message);
+      const auto written = stream_.write(parts);
       if (written || written.error().code != base::Code::resource_exhausted) return;
     }
-    unsent_.push_back(std::move(message));
+    std::string& message = unsent_.emplace_back();
+    for (const std::string_view part : parts) message += part;
   }
   // From StreamHandler::on_writable.
   void flush() {

@@ -2,7 +2,9 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <string_view>
 #include <utility>
+#include <vector>
 
 #include "rpc/event_slices.h"
 #include "rpc/message_queue.h"
@@ -60,13 +62,14 @@ class Member final : public feed::Consumer {
     queue_.send(response.SerializeAsString());
   }
   void on_events(const feed::Delivery& delivery) override {
-    std::string message;
-    for (const feed::Selection& selection : delivery.selections()) append_selection(store_.id(), selection, message);
+    parts_.clear();
+    for (const feed::Selection& selection : delivery.selections()) collect_selection(store_.id(), selection, parts_);
     v1::ProjectResponse rest;
     rest.set_batch(delivery.number());
     rest.set_failures_seen(delivery.failures_seen());
-    rest.AppendToString(&message);
-    queue_.send(std::move(message));
+    const std::string last = rest.SerializeAsString();
+    parts_.emplace_back(last);
+    queue_.send(parts_);
   }
   void on_stopped(const base::Error& reason) override { finish(reason); }
 
@@ -91,6 +94,7 @@ class Member final : public feed::Consumer {
   store::Store& store_;
   std::weak_ptr<Member> self_;
   std::vector<std::string> unseen_;
+  std::vector<std::string_view> parts_;  // of the message being made
   std::mutex mutex_;
   bool gone_ = false;
   std::unique_ptr<feed::Membership> membership_;

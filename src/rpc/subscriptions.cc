@@ -2,7 +2,9 @@
 
 #include <chrono>
 #include <memory>
+#include <string_view>
 #include <utility>
+#include <vector>
 
 #include "rpc/event_slices.h"
 #include "rpc/message_queue.h"
@@ -22,16 +24,17 @@ class Follower final : public feed::Subscriber {
   bool is_ready() override { return queue_.is_ready(); }
 
   void on_progress(const feed::Progress& progress) override {
-    std::string message;
-    append_selection(store_, progress.selection, message);
+    parts_.clear();
+    collect_selection(store_, progress.selection, parts_);
     v1::SubscribeResponse rest;
     rest.set_next(progress.next);
     rest.set_skipped(progress.skipped);
     rest.set_caught_up(progress.caught_up);
     rest.set_head(progress.head);
     for (const std::string& part : progress.unseen) rest.add_unseen(part);
-    rest.AppendToString(&message);
-    queue_.send(std::move(message));
+    const std::string last = rest.SerializeAsString();
+    parts_.emplace_back(last);
+    queue_.send(parts_);
   }
 
   void on_stopped(const base::Error& reason) override { queue_.stream().finish(net::Status::from(reason)); }
@@ -41,6 +44,7 @@ class Follower final : public feed::Subscriber {
  private:
   MessageQueue queue_;
   const model::StoreId store_;
+  std::vector<std::string_view> parts_;  // of the message being made
 };
 
 base::Result<feed::SubscribeRequest> from_wire(v1::SubscribeRequest& request) {

@@ -74,6 +74,20 @@ def test_subscriptions_catch_up(server):
     assert result["total"]["events_read"] >= result["store"]["events_after"]
 
 
+def test_projections_beside_a_load_get_every_event_in_order_and_are_gone_afterwards(server):
+    result = bench(server, "subscribe", "--callers", "32", "--subscribers", "1", "--projections", "2")
+    assert result["total"]["events_read"] == 3 * stored(result) > 0
+    assert thalo("projections", "--url", f"http://{server.target}", "--json").stdout == ""
+
+
+def test_projections_catch_up(server):
+    bench(server, "write", "--operations", "100", times=LONG)
+    result = bench(server, "project", "--callers", "2", "--connections", "2", "--operations", "2", times=LONG)
+    assert result["total"]["accepted"] > 0
+    assert result["total"]["events_read"] >= result["store"]["events_before"]
+    assert thalo("projections", "--url", f"http://{server.target}", "--json").stdout == ""
+
+
 def test_appended_batches(server):
     result = bench(server, "append", "--batch", "100", "--callers", "16")
     assert stored(result) == result["total"]["events"] == 100 * result["total"]["accepted"] > 0
@@ -175,6 +189,7 @@ def test_another_writer_spoils_the_count_and_is_told(server):
         (["fsync"], "--store-path"),
         (["write", "--distribution", "each", "--threads", "2"], "--distribution each needs --threads 1"),
         (["subscribe", "--threads", "2"], "subscribe needs --threads 1"),
+        (["subscribe", "--subscribers", "0"], "nobody would follow"),
         (["coldstart", "--events", "0"], "--events must be 1 to 10000000"),
         (["write", "--url", "ftp:/x"], "is not of the form http://host:port"),
     ],
