@@ -5,9 +5,7 @@
 #include <system_error>
 #include <utility>
 
-#include "build/build.h"
 #include "build/embedded.h"
-#include "build/sdk_files.h"
 #include "env/files.h"
 #include "model/stream_name.h"
 
@@ -71,6 +69,16 @@ std::string file_name(std::string_view template_name, std::string_view name) {
   return filled(file, {{"aggregate", std::string(name)}});
 }
 
+base::Result<> copy_embedded(std::string_view prefix, const fs::path& folder) {
+  for (const auto& file : embedded_files()) {
+    if (!file.path.starts_with(prefix)) continue;
+    const auto target = folder / file.path.substr(prefix.size());
+    if (auto made = env::make_folder(target.parent_path()); !made) return made;
+    if (auto written = env::write_file_atomically(target, file.content); !written) return written;
+  }
+  return {};
+}
+
 }  // namespace
 
 std::vector<std::string> scaffold_languages() {
@@ -100,10 +108,6 @@ base::Result<Scaffold> make_scaffold(const fs::path& parent, std::string_view na
   auto category = model::category_of_module(name);
   if (!category) return std::unexpected(category.error());
 
-  // Where a language's own tool finds its SDK.
-  const auto sdk = sdk_folder(language, default_cache_folder());
-  if (!sdk) return std::unexpected(sdk.error());
-
   Scaffold made{parent / name, {}, *std::move(category), type_of(name)};
   std::error_code error;
   // Making the folder is also what keeps anything from being overwritten.
@@ -115,8 +119,7 @@ base::Result<Scaffold> make_scaffold(const fs::path& parent, std::string_view na
     return base::fail(Code::unavailable,
                       "cannot make the folder " + made.folder.lexically_normal().string() + ": " + error.message());
   }
-  const Values values{
-      {"@NAME@", std::string(name)}, {"@TYPE@", made.type}, {"@CATEGORY@", made.category}, {"@SDK@", sdk->string()}};
+  const Values values{{"@NAME@", std::string(name)}, {"@TYPE@", made.type}, {"@CATEGORY@", made.category}};
   for (const auto& file : embedded_files()) {
     if (!file.path.starts_with(prefix)) continue;
     const auto target = file_name(file.path.substr(prefix.size()), name);
@@ -125,6 +128,11 @@ base::Result<Scaffold> make_scaffold(const fs::path& parent, std::string_view na
     if (auto written = env::write_file_atomically(made.folder / target, filled(file.content, values)); !written)
       return std::unexpected(written.error());
     made.files.push_back(target);
+  }
+  // A path in Cargo.toml has to hold on every machine that the crate is built on, so the SDK goes with the crate.
+  if (language == "rust") {
+    if (auto copied = copy_embedded("rust/", made.folder / "sdk"); !copied) return std::unexpected(copied.error());
+    made.files.emplace_back("sdk/");
   }
   std::ranges::sort(made.files);
   return made;

@@ -27,7 +27,7 @@ struct Options {
   unsigned net_threads = 1;
   std::size_t read_threads = 2;
   std::size_t queue_commands_max = 8192;
-  std::size_t message_size_bytes_max = std::size_t{16} << 20;
+  std::size_t message_size_bytes_max = std::size_t{32} << 20;  // a published module in Python has some 19 MB
   bool watch_modules = false;
   std::uint64_t snapshot_events = 1000;
   std::map<std::string, std::uint64_t, std::less<>> snapshot_events_of;  // by category

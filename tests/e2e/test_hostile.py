@@ -247,7 +247,7 @@ def test_a_component_of_a_hundred_megabytes_is_refused_with_the_limit(tmp_path):
         assert "67108864" in server.text(), "the limit is named"
         calls = [publish(server, "huge", huge) for _ in range(2)]
         for call in calls:
-            assert call.code() == EXHAUSTED and "16777216" in call.details(), call.details()
+            assert call.code() == EXHAUSTED and "33554432" in call.details(), call.details()
         assert server.execute("counter", "a", "Increment", '{"amount":1}').accepted.version == 1
 
 

@@ -58,7 +58,6 @@ LANGUAGES = [
         ["npm --prefix shop test"],
         ("if (!this.open)", "if (this.open)"),
         "handle(command) {",
-        examples=["counter"],
     ),
     Language(
         "go",

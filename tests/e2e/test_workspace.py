@@ -47,6 +47,18 @@ def test_a_new_aggregate_builds_passes_its_test_and_serves(tmp_path):
     assert broken.returncode != 0 and "BankAccountNotOpen" in broken.stdout
 
 
+@pytest.mark.parametrize("language", ["c", "cpp", "go", "javascript", "python", "rust", "typescript"])
+def test_what_new_makes_names_nothing_of_this_machine(language, tmp_path):
+    assert thalo("new", "shop", "--lang", language, cwd=tmp_path).returncode == 0
+    sdk = thalo("sdk-path", "--lang", language).stdout.strip()
+    for file in (tmp_path / "shop").rglob("*"):
+        text = file.read_text() if file.is_file() else ""
+        for place in (sdk, str(tmp_path), os.path.expanduser("~/")):
+            assert place not in text, f"{file.name} names {place}"
+    if language == "rust":
+        assert run("diff", "-r", sdk, tmp_path / "shop" / "sdk") == ""
+
+
 def test_new_overwrites_nothing_and_names_what_is_wrong(tmp_path):
     (tmp_path / "shop").mkdir()
     exists = thalo("new", "shop", cwd=tmp_path)
