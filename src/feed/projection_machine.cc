@@ -37,6 +37,7 @@ ProjectionMachine::Member* ProjectionMachine::find(MemberId member) {
 }
 
 void ProjectionMachine::join(MemberId member, Window window) {
+  spread_runs();
   members_.push_back(std::make_unique<Member>(Member{.id = member, .window = window}));
   share_out();
   pump();
@@ -45,6 +46,7 @@ void ProjectionMachine::join(MemberId member, Window window) {
 void ProjectionMachine::leave(MemberId member) {
   const auto found = std::ranges::find(members_, member, [](const auto& candidate) { return candidate->id; });
   if (found == members_.end()) return;
+  spread_runs();
   take_back(**found);
   slots_.release(member);
   members_.erase(found);
@@ -139,18 +141,25 @@ bool ProjectionMachine::wants_events() const {
 void ProjectionMachine::take_events(Selection selection, model::GlobalPosition next) {
   read_position_ = next;
   if (selection.indexes.empty()) return;
-  const std::uint64_t chunk = first_chunk_ + chunks_.size();
-  const EventBatch& batch = *selection.batch;
-  chunks_.push_back({selection.batch, selection.indexes.size()});
+  in_runs_ = in_runs_ || may_begin_runs();
+  if (in_runs_) return take_run(std::move(selection));
+  EntryId id = first_entry_ + entries_.size();
+  add_entries(selection.batch, selection.indexes, EntryState::unsent);
   for (const std::uint32_t index : selection.indexes) {
-    const EntryId id = first_entry_ + entries_.size();
-    const Slot slot = slot_of(batch.stream_hash(index));
-    entries_.push_back({batch.position(index), chunk, index, slot, EntryState::unsent});
-    unsent_bytes_ += batch.event_size_bytes(index);
-    route(id, slot);
+    unsent_bytes_ += selection.batch->event_size_bytes(index);
+    route(id, entry(id).slot);
+    ++id;
   }
   unsent_ += selection.indexes.size();
   pump();
+}
+
+void ProjectionMachine::add_entries(const SharedBatch& batch, std::span<const std::uint32_t> indexes,
+                                    EntryState state) {
+  const std::uint64_t chunk = first_chunk_ + chunks_.size();
+  chunks_.push_back({batch, indexes.size()});
+  for (const std::uint32_t index : indexes)
+    entries_.push_back({batch->position(index), chunk, index, slot_of(batch->stream_hash(index)), state});
 }
 
 void ProjectionMachine::finish_entry(EntryId id) {
@@ -172,10 +181,19 @@ void ProjectionMachine::advance_cursor() {
 }
 
 model::GlobalPosition ProjectionMachine::cursor() const {
+  if (in_runs_) {
+    const auto event = first_unfinished();
+    return event ? event->global_position : read_position_;
+  }
   return entries_.empty() ? read_position_ : entries_.front().position;
 }
 
 std::optional<model::EventView> ProjectionMachine::first_unfinished() const {
+  if (!sent_runs_.empty()) {
+    const Selection& first = sent_runs_.front().delivery.selections().front();
+    return first.batch->event(first.indexes.front());
+  }
+  if (!runs_.empty()) return runs_.front().batch->event(runs_.front().indexes[runs_.front().next]);
   if (entries_.empty()) return std::nullopt;
   return batch_of(entries_.front()).event(entries_.front().index);
 }
@@ -208,6 +226,9 @@ void ProjectionMachine::reset(model::GlobalPosition position) {
     member->ascending = true;
   }
   slots_.forget_unfinished();
+  in_runs_ = false;
+  runs_.clear();
+  sent_runs_.clear();
   first_entry_ += entries_.size();
   first_chunk_ += chunks_.size();
   entries_.clear();

@@ -9,6 +9,10 @@
 // the live lane, its record keeps the place of the first event that waits, and later events of it are only passed by.
 // When it is tried again its events are read from its stream, up to the last one that was passed by; then it is live
 // again. So a failing stream costs one record, however many events wait.
+//
+// While a projection has one member and no held stream, its live lane is kept in *runs*: whole stretches, sent and
+// acknowledged as deliveries, at the same cost for one event and for hundreds. Whatever is about single events (a
+// failure, an acknowledgement within a delivery, a second member) spreads the runs to entries first.
 #pragma once
 
 #include <cstdint>
@@ -16,6 +20,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <unordered_map>
 #include <utility>
@@ -112,6 +117,9 @@ class ProjectionMachine {
 
  private:
   using EntryId = std::uint64_t;
+  // One delivery; a single event may have more bytes.
+  static constexpr std::size_t delivery_events_max = 1000;
+  static constexpr std::size_t delivery_bytes_max = std::size_t{128} << 10;
   enum class EntryState : std::uint8_t { unsent, sent, done };
   // An event of the live lane, from when it is read until the cursor has passed it.
   struct Entry {
@@ -159,6 +167,17 @@ class ProjectionMachine {
     model::GlobalPosition sent_end = 0;  // one past the greatest position ever sent
     bool ascending = true;               // the positions in `sent` are
   };
+  // Events of the live lane that have not been sent, while there are runs.
+  struct Run {
+    SharedBatch batch;
+    std::vector<std::uint32_t> indexes;
+    std::size_t next;        // of `indexes`: those before have been sent
+    std::size_t size_bytes;  // of those that have not
+  };
+  struct SentRuns {
+    Delivery delivery;
+    std::size_t size_bytes;
+  };
   struct TextHash {
     using is_transparent = void;
     std::size_t operator()(std::string_view text) const { return std::hash<std::string_view>{}(text); }
@@ -180,6 +199,15 @@ class ProjectionMachine {
   void send_live(Member& member);
   bool pass_by_if_held(EntryId id);
   void note_sent(Member& member, const EventBatch& batch, std::uint32_t index, EntryId entry, Held* held, Slot slot);
+
+  // Runs.
+  bool may_begin_runs() const;
+  void take_run(Selection selection);
+  void send_runs(Member& member);
+  std::size_t take_of_run(Member& member, Run& run, std::size_t events_max, std::size_t bytes_max, Selection& taken);
+  bool acknowledge_runs(Member& member, std::optional<std::uint64_t> delivery, model::GlobalPosition position);
+  void spread_runs();
+  void add_entries(const SharedBatch& batch, std::span<const std::uint32_t> indexes, EntryState state);
 
   // Finishing.
   std::optional<std::size_t> place_of(const Member& member, std::optional<std::uint64_t> delivery,
@@ -217,6 +245,9 @@ class ProjectionMachine {
   EntryId first_entry_ = 0;
   std::deque<Chunk> chunks_;
   std::uint64_t first_chunk_ = 0;
+  bool in_runs_ = false;  // then there are no entries and chunks
+  std::deque<Run> runs_;
+  std::deque<SentRuns> sent_runs_;                // deliveries with consecutive numbers, before runs_
   std::map<Slot, std::vector<EntryId>> waiting_;  // of slots that nobody may be sent now
   std::size_t unsent_ = 0;
   std::size_t unsent_bytes_ = 0;

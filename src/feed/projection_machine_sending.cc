@@ -8,10 +8,6 @@ namespace {
 
 using base::Code;
 
-// One delivery; a single event may have more bytes.
-constexpr std::size_t delivery_events_max = 1000;
-constexpr std::size_t delivery_bytes_max = std::size_t{128} << 10;
-
 void add(std::vector<Selection>& selections, const SharedBatch& batch, std::uint32_t index) {
   if (selections.empty() || selections.back().batch != batch) selections.push_back({batch, {}});
   selections.back().indexes.push_back(index);
@@ -28,6 +24,7 @@ void ProjectionMachine::pump() {
 }
 
 void ProjectionMachine::pump(Member& member) {
+  if (in_runs_) return send_runs(member);
   if (sending_ > 0) {
     for (auto& [stream, held] : held_) {
       if (held.phase == Phase::sending && slots_.receiver(held.slot) == member.id) send_held(member, held);
@@ -161,6 +158,8 @@ void ProjectionMachine::acknowledge(MemberId id, std::optional<std::uint64_t> de
                                     model::GlobalPosition position) {
   Member* const member = find(id);
   if (member == nullptr) return;
+  if (in_runs_ && acknowledge_runs(*member, delivery, position)) return pump();
+  spread_runs();
   base::Error refusal;
   const auto place = place_of(*member, delivery, position, refusal);
   if (!refusal.message.empty()) return stop(id, std::move(refusal));
@@ -176,6 +175,7 @@ void ProjectionMachine::fail(MemberId id, std::optional<std::uint64_t> delivery,
                              std::string reason, std::int64_t now_ms) {
   Member* const member = find(id);
   if (member == nullptr) return;
+  spread_runs();
   ++member->failures;
   base::Error refusal;
   const auto place = place_of(*member, delivery, position, refusal);
