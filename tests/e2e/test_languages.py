@@ -63,7 +63,7 @@ LANGUAGES = [
         "go",
         [["go", "version"]],
         [".gitignore", "README.md", "go.mod", "shop.go", "shop_test.go"],
-        ['cd shop && rm -f go.work && go work init . "$(thalo sdk-path --lang go)"', "cd shop && go test ./..."],
+        ['rm -f shop/go.work && go -C shop work init . "$(thalo sdk-path --lang go)"', "go -C shop test ./..."],
         ("if !a.Open {", "if a.Open {"),
         "Handle(command thalo.Command",
     ),
