@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 
+import feeds
 from machinery import EmptyServer, Failed, MemoryWatch, Server
 
 
@@ -369,6 +370,9 @@ class Measurements:
 
 
     # The parts of the path of a command, alone.
+
+    def feeds(self):
+        feeds.measure(self)
 
     def single(self):
         bin = self.build.folder / "bin"
