@@ -26,7 +26,7 @@ demo: setup ## build, start the runtime, execute commands, kill it, show that th
 test: build ## build and run all tests; NAME=regex for some of them
 	@cd $(BUILD) && ctest --output-on-failure --no-tests=error -j $(JOBS) $(if $(NAME),-R '$(NAME)')
 
-check: setup ## run the tests of the store again under AddressSanitizer, UndefinedBehaviorSanitizer and ThreadSanitizer
+check: setup ## run tests again under AddressSanitizer, UndefinedBehaviorSanitizer and ThreadSanitizer, and the fuzzers
 	@scripts/check $(JOBS)
 
 lint: build ## check formatting and run clang-tidy; warnings are errors

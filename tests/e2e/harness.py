@@ -1,8 +1,10 @@
 """Starts the built programs and talks to them over the network, as a user does."""
 
+import atexit
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -30,6 +32,7 @@ PROTOS = [
 
 def compile_protos():
     out = tempfile.mkdtemp(prefix="thalo-protos-")
+    atexit.register(shutil.rmtree, out, ignore_errors=True)
     arguments = ["protoc", f"-I{ROOT / 'proto'}", f"--python_out={out}", f"--grpc_python_out={out}", *PROTOS]
     assert protoc.main(arguments) == 0
     # The package `grpc` of the health proto would hide the library's: the two share one package path.
