@@ -69,6 +69,19 @@ TEST_F(AppendTest, AnEntityInMemoryGoesOnFromTheAppendedEvents) {
       << "never executed on the events before";
 }
 
+TEST_F(AppendTest, AppendsIntoManyStreamsLeaveEntitiesInMemory) {
+  options_.shards = 1;
+  options_.cached_entities_max = 4;
+  add("a", 5);
+  for (int i = 0; i < 50; ++i)
+    accepted(send_append("counter-new" + std::to_string(i), {{"Added", "{\"n\":1}", ""}}).get());
+  EXPECT_LE(router().cached_entities(), 4u);
+  const int applied = module_->statistics().apply_calls;
+  EXPECT_EQ(accepted(add("a", 1)).version, 2u);
+  EXPECT_EQ(module_->statistics().apply_calls, applied + 1) << "its own event, and none to rebuild it";
+  EXPECT_EQ(std::get<model::Rejection>(add("new7", -2).value()).error, "{\"count\":1}");
+}
+
 TEST_F(AppendTest, BadInputNamesTheEventAndStoresNothing) {
   const auto check = [&](std::string stream, std::vector<model::NewEvent> events, const char* text) {
     const auto outcome = send_append(std::move(stream), std::move(events)).get();

@@ -12,8 +12,10 @@ void Entity::forget() {
 Entity* EntityCache::find(std::string_view stream) {
   const auto found = index_.find(stream);
   if (found == index_.end()) return nullptr;
-  entities_.splice(entities_.begin(), entities_, *found);
-  return &**found;
+  const Place entity = *found;
+  entities_.splice(entities_.begin(), entity->is_placeholder ? placeholders_ : entities_, entity);
+  entity->is_placeholder = false;
+  return &*entity;
 }
 
 Entity* EntityCache::peek(std::string_view stream) {
@@ -21,31 +23,44 @@ Entity* EntityCache::peek(std::string_view stream) {
   return found == index_.end() ? nullptr : &**found;
 }
 
-Entity& EntityCache::add(const model::StreamName& stream) {
+Entity& EntityCache::add(const model::StreamName& stream) { return add_to(entities_, stream); }
+
+Entity& EntityCache::add_placeholder(const model::StreamName& stream) {
+  Entity& entity = add_to(placeholders_, stream);
+  entity.is_placeholder = true;
+  return entity;
+}
+
+Entity& EntityCache::add_to(std::list<Entity>& list, const model::StreamName& stream) {
   trim();
-  entities_.emplace_front(stream);
-  index_.insert(entities_.begin());
-  return entities_.front();
+  list.emplace_front(stream);
+  index_.insert(list.begin());
+  return list.front();
 }
 
 void EntityCache::remove(std::string_view stream) {
   const auto found = index_.find(stream);
   if (found == index_.end()) return;
-  const auto entity = *found;
+  const Place entity = *found;
   index_.erase(found);
-  entities_.erase(entity);
+  (entity->is_placeholder ? placeholders_ : entities_).erase(entity);
 }
 
 void EntityCache::trim() {
+  trim(placeholders_);
+  trim(entities_);
+}
+
+void EntityCache::trim(std::list<Entity>& list) {
   // Entities that cannot go are stepped over, but not without end: a handful of steps per addition keeps the cost of
   // one command bounded.
   constexpr int steps_max = 16;
-  auto candidate = entities_.end();
-  for (int steps = 0; steps < steps_max && index_.size() >= capacity_ && candidate != entities_.begin(); ++steps) {
+  auto candidate = list.end();
+  for (int steps = 0; steps < steps_max && index_.size() >= capacity_ && candidate != list.begin(); ++steps) {
     --candidate;
     if (candidate->state != EntityState::ready || candidate->has_appends_under_way()) continue;
     index_.erase(candidate);
-    candidate = entities_.erase(candidate);
+    candidate = list.erase(candidate);
   }
 }
 

@@ -61,7 +61,8 @@ struct Entity {
   CommandIds command_ids;
   std::uint64_t snapshot_version = 0;  // of the newest snapshot taken or restored
   std::chrono::steady_clock::time_point snapshot_time{};
-  std::vector<Task> waiting;  // while not ready
+  std::vector<Task> waiting;    // while not ready
+  bool is_placeholder = false;  // the cache's own
 
   bool has_appends_under_way() const { return flight != nullptr && flight->appends.load() > 0; }
   bool is_ahead_of_its_stream() const { return flight != nullptr && flight->failed.load(); }
@@ -77,13 +78,18 @@ class EntityCache {
   Entity* find(std::string_view stream);
   // Like find, but no use.
   Entity* peek(std::string_view stream);
-  // Adds an entity that is not in memory, and throws out the least recently used beyond the capacity: those that are
-  // ready and have nothing under way (others stay; their number is bounded by the shard's queue).
+  // Adds an entity that is not in memory, and throws out what is beyond the capacity: placeholders, then the least
+  // recently used; those that are ready and have nothing under way (others stay; their number is bounded by the shard's
+  // queue).
   Entity& add(const model::StreamName& stream);
+  // The same for an entity that has no state, only appends under way: an import into very many streams costs no entity
+  // that has state its place. A find() makes it one like the others.
+  Entity& add_placeholder(const model::StreamName& stream);
   void remove(std::string_view stream);
   std::size_t size() const { return index_.size(); }
 
  private:
+  // Stays when the entity moves from one list to the other.
   using Place = std::list<Entity>::iterator;
   // By the stream's name, which is in the entity alone.
   struct Hash {
@@ -98,10 +104,13 @@ class EntityCache {
     bool operator()(Place one, Place other) const { return one == other; }
   };
 
+  Entity& add_to(std::list<Entity>& list, const model::StreamName& stream);
   void trim();
+  void trim(std::list<Entity>& list);
 
   const std::size_t capacity_;
   std::list<Entity> entities_;  // most recently used first
+  std::list<Entity> placeholders_;
   std::unordered_set<Place, Hash, Equal> index_;
 };
 

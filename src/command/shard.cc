@@ -119,7 +119,9 @@ bool Shard::next_messages(std::vector<Message>& messages) {
 
 void Shard::take(Task task) {
   if (auto reason = given_up(task)) return task.caller->answer(std::unexpected(*std::move(reason)));
-  Entity* entity = entities_.find(task.command.stream.text());
+  const std::string& stream = task.command.stream.text();
+  // An append needs no state, so it is no use of the entity.
+  Entity* entity = task.kind == TaskKind::append ? entities_.peek(stream) : entities_.find(stream);
   if (task.kind == TaskKind::append && (entity == nullptr || entity->state == EntityState::ready)) {
     return append_directly(entity, std::move(task));
   }
@@ -286,7 +288,7 @@ void Shard::append_directly(Entity* entity, Task task) {
   // A stream that an aggregate owns gets an entity even when none is in memory: it keeps the next command from being
   // executed on the events before.
   if (entity == nullptr && current_module(stream.category()) != nullptr) {
-    entity = &entities_.add(stream);
+    entity = &entities_.add_placeholder(stream);
     entity->state = EntityState::ready;
   }
   std::shared_ptr<Flight> flight = entity != nullptr ? entity->flight : nullptr;

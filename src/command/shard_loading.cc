@@ -64,7 +64,8 @@ bool Shard::load_slice(Entity& entity) {
   auto read = store_.read_stream({.stream = entity.stream.text(),
                                   .from = entity.version,
                                   .direction = store::Direction::forwards,
-                                  .limit = UINT64_MAX},
+                                  .limit = UINT64_MAX,
+                                  .append_follows = true},
                                  [&](const model::EventView& event) { return slice.add(event); });
   if (!read) {
     fail_loading(entity, read.error());

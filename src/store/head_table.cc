@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "store/idle_versions.h"
 #include "store/stream_hash.h"
 
 namespace thalo::store {
@@ -13,9 +14,6 @@ namespace thalo::store {
 struct HeadTable::Head {
   Shard* shard = nullptr;
   Head* next_in_bucket = nullptr;
-  // The neighbours among the idle ones, or itself.
-  Head* older = this;
-  Head* newer = this;
   std::uint64_t hash = 0;
   std::uint64_t version = 0;
   std::uint32_t pins = 0;
@@ -31,9 +29,7 @@ struct alignas(64) HeadTable::Shard {
   std::size_t size = 0;
   std::deque<Head> heads;    // all that were ever made, for their addresses
   std::vector<Head*> spare;  // those without a stream
-  Head idle;                 // the ring of idle ones: idle.newer was used longest ago
-  std::size_t idle_size = 0;
-  std::size_t idle_max = 0;
+  IdleVersions idle;
 
   Head*& bucket_of(std::uint64_t hash) { return buckets[hash & (buckets.size() - 1)]; }
 
@@ -77,19 +73,6 @@ struct alignas(64) HeadTable::Shard {
       }
     }
   }
-
-  void make_idle(Head* head) {
-    head->newer = &idle;
-    head->older = std::exchange(idle.older, head);
-    head->older->newer = head;
-    ++idle_size;
-  }
-
-  void make_busy(Head* head) {
-    head->older->newer = head->newer;
-    head->newer->older = head->older;
-    --idle_size;
-  }
 };
 
 std::string_view HeadTable::Pin::stream() const { return head_->stream; }
@@ -103,23 +86,22 @@ void HeadTable::Pin::release() {
   Shard& shard = *head->shard;
   const std::lock_guard lock(shard.mutex);
   if (--head->pins != 0) return;
-  shard.make_idle(head);
-  if (shard.idle_size > shard.idle_max) {
-    Head* const oldest = shard.idle.newer;
-    shard.make_busy(oldest);
-    shard.erase(oldest);
-  }
+  shard.idle.put(head->stream, head->hash, head->version);
+  shard.erase(head);
 }
 
 HeadTable::HeadTable(std::size_t idle_max, Lookup lookup)
     : lookup_(std::move(lookup)), shards_(std::make_unique<std::array<Shard, shard_count>>()) {
-  for (Shard& shard : *shards_) shard.idle_max = idle_max / shard_count;
+  for (Shard& shard : *shards_) shard.idle = IdleVersions(idle_max / shard_count);
 }
 
 HeadTable::~HeadTable() = default;
 
 base::Result<HeadTable::Pin> HeadTable::pin(std::string_view stream) {
-  const std::uint64_t hash = stream_hash(stream);
+  return pin(stream, stream_hash(stream), lookup_);
+}
+
+base::Result<HeadTable::Pin> HeadTable::pin(std::string_view stream, std::uint64_t hash, const Lookup& lookup) {
   // Chosen by other bits of the hash than those that choose the bucket.
   Shard& shard = (*shards_)[(hash >> 48) % shard_count];
   std::unique_lock lock(shard.mutex);
@@ -129,13 +111,18 @@ base::Result<HeadTable::Pin> HeadTable::pin(std::string_view stream) {
     head = shard.find(stream, hash);
   }
   if (head != nullptr) {
-    if (head->pins++ == 0) shard.make_busy(head);
+    ++head->pins;
     return Pin(head);
   }
 
   head = shard.insert(stream, hash);
+  if (const auto remembered = shard.idle.take(stream, hash)) {
+    head->version = *remembered;
+    head->known = true;
+    return Pin(head);
+  }
   lock.unlock();
-  const base::Result<std::uint64_t> version = lookup_(stream, hash);
+  const base::Result<std::uint64_t> version = lookup(stream, hash);
   lock.lock();
   if (version) {
     head->version = *version;
@@ -152,7 +139,7 @@ std::size_t HeadTable::size() const {
   std::size_t total = 0;
   for (const Shard& shard : *shards_) {
     const std::lock_guard lock(shard.mutex);
-    total += shard.size;
+    total += shard.size + shard.idle.size();
   }
   return total;
 }

@@ -5,7 +5,8 @@
 // and moves the version. A stream stays pinned until its append is committed *and published to the index*; so a stream
 // that is in nobody's hands can be forgotten and looked up again without missing an event.
 //
-// Memory: one entry per append in the queue, plus `idle_max` streams that are kept because they were used last.
+// Memory: one entry per append in the queue, plus the versions of up to `idle_max` streams that were used last, 69
+// bytes each (idle_versions.h).
 #pragma once
 
 #include <array>
@@ -58,6 +59,9 @@ class HeadTable {
 
   // Any thread. An error is the lookup's.
   base::Result<Pin> pin(std::string_view stream);
+  // The same with a lookup for this time. If it is called, what it tells is the number of committed events until the
+  // pin is released or used for an append.
+  base::Result<Pin> pin(std::string_view stream, std::uint64_t hash, const Lookup& lookup);
 
   // Streams in the table, pinned or idle.
   std::size_t size() const;

@@ -11,6 +11,8 @@
 #include <thread>
 #include <vector>
 
+#include "store/stream_hash.h"
+
 namespace thalo::store {
 namespace {
 
@@ -39,6 +41,46 @@ TEST(HeadTable, KeepsOnlySoManyIdleStreams) {
   pins.clear();
   EXPECT_LE(table.size(), 320u);
   EXPECT_GT(table.size(), 200u);
+}
+
+TEST(HeadTable, RemembersWhatWasCommittedToIdleStreams) {
+  int lookups = 0;
+  HeadTable table(100'000, [&](std::string_view, std::uint64_t) -> base::Result<std::uint64_t> {
+    ++lookups;
+    return 0;
+  });
+  // Longer names are looked up again; see below.
+  const auto name = [](int index) { return "counter-" + std::string(index % 40, 'x') + std::to_string(index); };
+  for (std::uint64_t round = 0; round < 3; ++round) {
+    for (int index = 0; index < 5'000; ++index) {
+      auto pin = table.pin(name(index)).value();
+      ASSERT_EQ(pin.version(), round) << name(index);
+      pin.set_version(round + 1);
+    }
+  }
+  EXPECT_EQ(lookups, 5'000);
+  EXPECT_EQ(table.size(), 5'000u);
+}
+
+TEST(HeadTable, ANameTooLongToRememberIsLookedUpAgain) {
+  int lookups = 0;
+  HeadTable table(1'000, [&](std::string_view, std::uint64_t) -> base::Result<std::uint64_t> { return ++lookups; });
+  const std::string longest(55, 'a');
+  EXPECT_EQ(table.pin(longest).value().version(), 1u);
+  EXPECT_EQ(table.pin(longest).value().version(), 1u);
+  EXPECT_EQ(table.pin(longest + "a").value().version(), 2u);
+  EXPECT_EQ(table.pin(longest + "a").value().version(), 3u);
+  EXPECT_EQ(table.pin(longest + "b").value().version(), 4u);
+}
+
+TEST(HeadTable, ALookupForOneTimeIsKeptForTheNextPin) {
+  HeadTable table(1'000, [&](std::string_view, std::uint64_t) -> base::Result<std::uint64_t> {
+    ADD_FAILURE() << "looked up although it was told";
+    return 0;
+  });
+  const auto told = [](std::string_view, std::uint64_t) -> base::Result<std::uint64_t> { return 7; };
+  EXPECT_EQ(table.pin("a-1", stream_hash("a-1"), told).value().version(), 7u);
+  EXPECT_EQ(table.pin("a-1").value().version(), 7u);
 }
 
 TEST(HeadTable, AFailedLookupLeavesNothingBehind) {

@@ -69,6 +69,8 @@ struct StreamQuery {
   model::Position from = 0;
   Direction direction = Direction::forwards;
   std::uint64_t limit = UINT64_MAX;  // events
+  // Who reads will soon append to the stream: what was found out for the read is kept for the append.
+  bool append_follows = false;
 };
 inline constexpr model::Position newest = UINT64_MAX;
 

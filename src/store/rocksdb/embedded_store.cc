@@ -102,6 +102,24 @@ base::Result<> EmbeddedStore::append(Append append, AppendSink& sink) {
   return committer_->append(std::move(append), sink);
 }
 
+base::Result<std::uint64_t> EmbeddedStore::read_stream(const StreamQuery& query, EventVisitor visit) {
+  if (!query.append_follows) return reader_->read_stream(query, visit);
+  const std::uint64_t hash = stream_hash(query.stream);
+  // The table of heads looks the version up, and has it when the append comes. It must be looked up while the stream is
+  // pinned: what is found before may be old by then.
+  std::optional<StreamPlaces> places;
+  std::optional<base::Result<std::uint64_t>> version;
+  const auto look_up = [&](std::string_view stream, std::uint64_t /*hash*/) {
+    places.emplace(*index_, stream, hash);
+    version = places->version();
+    return *version;
+  };
+  // When the table knows the version, it may count events that cannot be read yet.
+  if (const auto pin = heads_.pin(query.stream, hash, look_up); !version) look_up(query.stream, hash);
+  if (!*version) return std::unexpected(version->error());
+  return reader_->read_stream(query, *places, **version, visit);
+}
+
 base::Result<> EmbeddedStore::write(std::span<const PlacedAppend> batch) {
   batch_.Clear();
   rocksdb::Status status;

@@ -26,9 +26,7 @@ class EmbeddedStore final : public Store, private CommitTarget {
   base::Result<> open(const EngineHooks& hooks);
 
   base::Result<> append(Append append, AppendSink& sink) override;
-  base::Result<std::uint64_t> read_stream(const StreamQuery& query, EventVisitor visit) override {
-    return reader_->read_stream(query, visit);
-  }
+  base::Result<std::uint64_t> read_stream(const StreamQuery& query, EventVisitor visit) override;
   base::Result<AllResult> read_all(const AllQuery& query, EventVisitor visit) override {
     return reader_->read_all(query, head(), visit);
   }

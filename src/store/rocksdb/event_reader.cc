@@ -91,9 +91,15 @@ base::Result<bool> StreamReader::read_window(std::span<const model::GlobalPositi
   return is_dense ? walk(positions, first, direction, visit) : look_up(positions, first, direction, visit);
 }
 
+rocksdb::ReadOptions StreamReader::options() const {
+  rocksdb::ReadOptions options;
+  options.fill_cache = keeps_blocks_;
+  return options;
+}
+
 base::Result<bool> StreamReader::walk(std::span<const model::GlobalPosition> positions, model::Position first,
                                       Direction direction, EventVisitor visit) {
-  if (!iterator_) iterator_.reset(database_.db().NewIterator({}, database_.events()));
+  if (!iterator_) iterator_.reset(database_.db().NewIterator(options(), database_.events()));
   const bool forwards = direction == Direction::forwards;
   for (std::size_t step = 0; step < positions.size(); ++step) {
     const std::size_t index = forwards ? step : positions.size() - 1 - step;
@@ -118,16 +124,16 @@ base::Result<bool> StreamReader::look_up(std::span<const model::GlobalPosition> 
     keys[index] = key_of(positions[index]);
     slices[index] = slice(keys[index]);
   }
-  rocksdb::ReadOptions options;
-  options.value_size_soft_limit = look_up_bytes_max;
-  database_.db().MultiGet(options, database_.events(), positions.size(), slices.data(), values.data(), statuses.data(),
+  auto together = options();
+  together.value_size_soft_limit = look_up_bytes_max;
+  database_.db().MultiGet(together, database_.events(), positions.size(), slices.data(), values.data(), statuses.data(),
                           true);
   for (std::size_t step = 0; step < positions.size(); ++step) {
     const std::size_t index = direction == Direction::forwards ? step : positions.size() - 1 - step;
     // Left out because the others were large.
     if (statuses[index].IsAborted()) {
       values[index].Reset();
-      statuses[index] = database_.db().Get({}, database_.events(), slices[index], &values[index]);
+      statuses[index] = database_.db().Get(options(), database_.events(), slices[index], &values[index]);
     }
     if (statuses[index].IsCorruption() || statuses[index].IsIOError()) {
       if (!intact_) intact_.emplace(database_);

@@ -22,7 +22,9 @@ using RecordVisitor = base::FunctionRef<bool(const Record&)>;
 // outlive it.
 class StreamReader {
  public:
-  StreamReader(Database& database, std::string_view stream) : database_(database), stream_(stream) {}
+  // `keeps_blocks`: what is read may be read again soon.
+  StreamReader(Database& database, std::string_view stream, bool keeps_blocks)
+      : database_(database), stream_(stream), keeps_blocks_(keeps_blocks) {}
 
   // Shows the events at `positions` (ascending), whose first has stream position `first`, in the given direction.
   // DATA_LOSS names the event that is missing, damaged or another stream's. False: the visitor stopped.
@@ -36,11 +38,13 @@ class StreamReader {
                           EventVisitor visit);
   base::Result<bool> look_up(std::span<const model::GlobalPosition> positions, model::Position first,
                              Direction direction, EventVisitor visit);
+  rocksdb::ReadOptions options() const;
   base::Result<bool> show(model::GlobalPosition at, model::Position position, std::string_view bytes,
                           EventVisitor visit) const;
 
   Database& database_;
   const std::string_view stream_;
+  const bool keeps_blocks_;
   std::unique_ptr<rocksdb::Iterator> iterator_;
   std::optional<IntactReader> intact_;  // once the engine has failed
 };

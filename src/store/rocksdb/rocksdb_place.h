@@ -2,7 +2,9 @@
 #pragma once
 
 #include <gtest/gtest.h>
+#include <rocksdb/system_clock.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <memory>
 
@@ -12,6 +14,23 @@
 #include "store/store_suite.h"
 
 namespace thalo::store {
+
+// RocksDB waits for a second after a failed flush or merge, also when it is being closed.
+class ImpatientEnv final : public rocksdb::EnvWrapper {
+ public:
+  explicit ImpatientEnv(std::unique_ptr<rocksdb::Env> env) : EnvWrapper(std::move(env)) {
+    file_system_ = target()->GetFileSystem();
+    system_clock_ = std::make_shared<Clock>(target()->GetSystemClock());
+  }
+
+ private:
+  class Clock final : public rocksdb::SystemClockWrapper {
+   public:
+    using SystemClockWrapper::SystemClockWrapper;
+    const char* Name() const override { return "ImpatientClock"; }
+    void SleepForMicroseconds(int us) override { SystemClockWrapper::SleepForMicroseconds(std::min(us, 1000)); }
+  };
+};
 
 class RocksdbPlace final : public StorePlace {
  public:
@@ -48,7 +67,7 @@ class RocksdbPlace final : public StorePlace {
   const std::uint32_t stretch_events_;
   const std::filesystem::path folder_ = env::make_temporary_folder("thalo-store-").value();
   const std::shared_ptr<FaultFileSystem> disk_ = std::make_shared<FaultFileSystem>();
-  const std::unique_ptr<rocksdb::Env> env_ = rocksdb::NewCompositeEnv(disk_);
+  const std::unique_ptr<rocksdb::Env> env_ = std::make_unique<ImpatientEnv>(rocksdb::NewCompositeEnv(disk_));
 };
 
 }  // namespace thalo::store

@@ -16,15 +16,21 @@ constexpr std::uint64_t read_positions_max = 4096;
 }  // namespace
 
 base::Result<std::uint64_t> StoreReader::read_stream(const StreamQuery& query, EventVisitor visit) const {
-  const std::uint64_t hash = stream_hash(query.stream);
-  const auto version = index_.version(query.stream, hash);
+  StreamPlaces places(index_, query.stream, stream_hash(query.stream));
+  const auto version = places.version();
   if (!version) return std::unexpected(version.error());
+  return read_stream(query, places, *version, visit);
+}
+
+base::Result<std::uint64_t> StoreReader::read_stream(const StreamQuery& query, StreamPlaces& places,
+                                                     std::uint64_t version, EventVisitor visit) const {
   const bool forwards = query.direction == Direction::forwards;
-  if (*version == 0 || (forwards && query.from >= *version)) return 0;
+  if (version == 0 || (forwards && query.from >= version)) return 0;
   model::Position begin = forwards ? query.from : 0;
-  model::Position end = forwards ? *version : std::min(query.from, *version - 1) + 1;
+  model::Position end = forwards ? version : std::min(query.from, version - 1) + 1;
   if (end - begin > query.limit) (forwards ? end = begin + query.limit : begin = end - query.limit);
-  StreamReader reader(database_, query.stream);
+  // Who appends next keeps in memory what was read; the cache is for the others, and for the index.
+  StreamReader reader(database_, query.stream, !query.append_follows);
   std::vector<model::GlobalPosition> positions;
   std::uint64_t shown = 0;
   const auto counted = [&](const model::EventView& event) {
@@ -34,7 +40,7 @@ base::Result<std::uint64_t> StoreReader::read_stream(const StreamQuery& query, E
   while (begin < end) {
     const std::uint64_t count = std::min(read_positions_max, end - begin);
     const model::Position first = forwards ? begin : end - count;
-    if (auto found = index_.positions(query.stream, hash, first, count, positions); !found)
+    if (auto found = places.positions(first, count, positions); !found)
       return std::unexpected(std::move(found.error()));
     const auto more = reader.read(positions, first, query.direction, counted);
     if (!more) return std::unexpected(more.error());

@@ -19,6 +19,9 @@ class StoreReader {
   StoreReader(Database& database, const StreamIndex& index) : database_(database), index_(index) {}
 
   base::Result<std::uint64_t> read_stream(const StreamQuery& query, EventVisitor visit) const;
+  // The same at the places and with the version that the caller found.
+  base::Result<std::uint64_t> read_stream(const StreamQuery& query, StreamPlaces& places, std::uint64_t version,
+                                          EventVisitor visit) const;
   // `head` is the number of events to read of.
   base::Result<AllResult> read_all(const AllQuery& query, model::GlobalPosition head, EventVisitor visit) const;
   base::Result<std::uint64_t> stream_version(std::string_view stream) const;

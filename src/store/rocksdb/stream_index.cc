@@ -151,67 +151,85 @@ base::Result<> StreamIndex::write(const Stretch& stretch) {
 }
 
 base::Result<std::uint64_t> StreamIndex::version(std::string_view stream, std::uint64_t hash) const {
-  const Stretches stretches = this->stretches();
-  for (auto stretch = stretches.rbegin(); stretch != stretches.rend(); ++stretch) {
-    if (const auto range = (*stretch)->find(stream, hash)) return range->end();
-  }
-  return version_on_disk(stream);
+  return StreamPlaces(*this, stream, hash).version();
 }
 
-base::Result<std::uint64_t> StreamIndex::version_on_disk(std::string_view stream) const {
-  const std::string newest = chunk_key(stream, UINT64_MAX);
-  const std::unique_ptr<rocksdb::Iterator> chunks(database_.db().NewIterator(within_stream(), database_.index()));
-  chunks->Seek(newest);
-  if (!chunks->Valid()) {
-    if (!chunks->status().ok()) return engine_failure(chunks->status(), doing(stream));
+StreamPlaces::StreamPlaces(const StreamIndex& index, std::string_view stream, std::uint64_t hash)
+    : database_(index.database_), stream_(stream), hash_(hash), stretches_(index.stretches()) {}
+
+StreamPlaces::~StreamPlaces() = default;
+
+void StreamPlaces::seek(model::Position position) {
+  if (!chunks_) chunks_.reset(database_.db().NewIterator(within_stream(), database_.index()));
+  chunks_->Seek(chunk_key(stream_, position));
+}
+
+bool StreamPlaces::is_at_chunk() const {
+  return chunks_->Valid() && is_chunk_key(view(chunks_->key())) && chunk_key_stream(view(chunks_->key())) == stream_;
+}
+
+// version() leaves the iterator on the newest chunk, which is the only one of most streams.
+bool StreamPlaces::is_at_chunk_of(model::Position position) const {
+  if (!chunks_ || !is_at_chunk()) return false;
+  const model::Position first = chunk_key_first(view(chunks_->key()));
+  if (first > position) return false;
+  const auto count = decode_chunk_count(view(chunks_->key()), view(chunks_->value()));
+  return count && position - first < *count;
+}
+
+base::Result<> StreamPlaces::check() const {
+  if (!chunks_->status().ok()) return engine_failure(chunks_->status(), doing(stream_));
+  return {};
+}
+
+base::Result<std::uint64_t> StreamPlaces::version() {
+  for (auto stretch = stretches_.rbegin(); stretch != stretches_.rend(); ++stretch) {
+    if (const auto range = (*stretch)->find(stream_, hash_)) return range->end();
+  }
+  seek(UINT64_MAX);
+  if (!is_at_chunk()) {
+    if (auto checked = check(); !checked) return std::unexpected(checked.error());
     return 0;
   }
-  const std::string_view key = view(chunks->key());
-  if (!is_chunk_key(key) || chunk_key_prefix(key) != chunk_key_prefix(newest)) return 0;
-  const auto count = decode_chunk_count(key, view(chunks->value()));
+  const std::string_view key = view(chunks_->key());
+  const auto count = decode_chunk_count(key, view(chunks_->value()));
   if (!count) return std::unexpected(count.error());
   return chunk_key_first(key) + *count;
 }
 
-base::Result<> StreamIndex::positions(std::string_view stream, std::uint64_t hash, model::Position from,
-                                      std::uint64_t count, std::vector<model::GlobalPosition>& out) const {
+base::Result<> StreamPlaces::positions(model::Position from, std::uint64_t count,
+                                       std::vector<model::GlobalPosition>& out) {
   const model::Position end = from + count;
   out.resize(count);
-  // The memory first: a stretch that leaves it afterwards is on disk already.
-  const Stretches stretches = this->stretches();
   model::Position memory_begin = end;
-  for (auto stretch = stretches.rbegin(); stretch != stretches.rend() && from < memory_begin; ++stretch) {
-    const auto range = (*stretch)->find(stream, hash);
+  for (auto stretch = stretches_.rbegin(); stretch != stretches_.rend() && from < memory_begin; ++stretch) {
+    const auto range = (*stretch)->find(stream_, hash_);
     if (!range || range->first >= memory_begin) continue;
     const model::Position first = std::max(from, range->first);
-    (*stretch)->copy(stream, hash, first, memory_begin - first, out.data() + (first - from));
+    (*stretch)->copy(stream_, hash_, first, memory_begin - first, out.data() + (first - from));
     memory_begin = first;
   }
   if (from == memory_begin) return {};
-  return positions_on_disk(stream, from, memory_begin, out.data());
+  return positions_on_disk(from, memory_begin, out.data());
 }
 
 // From the newest chunk back to the oldest, as they stand on disk.
-base::Result<> StreamIndex::positions_on_disk(std::string_view stream, model::Position from, model::Position end,
-                                              model::GlobalPosition* out) const {
-  const std::string newest = chunk_key(stream, end - 1);
-  const std::unique_ptr<rocksdb::Iterator> chunks(database_.db().NewIterator(within_stream(), database_.index()));
-  std::vector<model::GlobalPosition> chunk;
-  for (chunks->Seek(newest); chunks->Valid() && from < end; chunks->Next()) {
-    const std::string_view key = view(chunks->key());
-    if (!is_chunk_key(key) || chunk_key_prefix(key) != chunk_key_prefix(newest)) break;
-    chunk.clear();
-    if (auto decoded = decode_chunk(key, view(chunks->value()), chunk); !decoded) return decoded;
+base::Result<> StreamPlaces::positions_on_disk(model::Position from, model::Position end, model::GlobalPosition* out) {
+  if (!is_at_chunk_of(end - 1)) seek(end - 1);
+  for (; is_at_chunk() && from < end; chunks_->Next()) {
+    const std::string_view key = view(chunks_->key());
+    chunk_.clear();
+    if (auto decoded = decode_chunk(key, view(chunks_->value()), chunk_); !decoded) return decoded;
     const model::Position first = chunk_key_first(key);
-    if (first >= end || end - first > chunk.size()) break;
+    if (first >= end || end - first > chunk_.size()) break;
     const model::Position begin = std::max(first, from);
-    std::copy(chunk.begin() + static_cast<std::ptrdiff_t>(begin - first),
-              chunk.begin() + static_cast<std::ptrdiff_t>(end - first), out + (begin - from));
+    std::copy(chunk_.begin() + static_cast<std::ptrdiff_t>(begin - first),
+              chunk_.begin() + static_cast<std::ptrdiff_t>(end - first), out + (begin - from));
     end = begin;
   }
-  if (!chunks->status().ok()) return engine_failure(chunks->status(), doing(stream));
+  if (auto checked = check(); !checked) return checked;
   if (from == end) return {};
-  return base::fail(Code::data_loss, "the index of stream " + std::string(stream) +
+  return base::fail(Code::data_loss, "the index of stream " + std::string(stream_) +
                                          " is damaged: it does not know where event " + std::to_string(end - 1) +
                                          " is; restore the store from a backup");
 }

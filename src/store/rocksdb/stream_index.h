@@ -46,25 +46,18 @@ class StreamIndex {
 
   // The number of events of a stream. Any thread.
   base::Result<std::uint64_t> version(std::string_view stream, std::uint64_t hash) const;
-  // Sets `out` to the global positions of the events [from, from + count) of a stream that has them. DATA_LOSS when the
-  // index does not know one of them. Any thread.
-  base::Result<> positions(std::string_view stream, std::uint64_t hash, model::Position from, std::uint64_t count,
-                           std::vector<model::GlobalPosition>& out) const;
 
   // As Store::list_streams says. Any thread.
   base::Result<std::uint64_t> list(const StreamsQuery& query, StreamVisitor visit) const;
 
  private:
+  friend class StreamPlaces;
   using Stretches = std::deque<std::shared_ptr<Stretch>>;
 
   Stretches stretches() const;
   void seal(model::GlobalPosition begin);
   void run();
   base::Result<> write(const Stretch& stretch);
-  base::Result<std::uint64_t> version_on_disk(std::string_view stream) const;
-  // Writes the global positions of the events [from, end).
-  base::Result<> positions_on_disk(std::string_view stream, model::Position from, model::Position end,
-                                   model::GlobalPosition* out) const;
 
   Database& database_;
   Poison& poison_;
@@ -76,6 +69,37 @@ class StreamIndex {
   Stretches stretches_;  // oldest first; all but the last are full and wait for the index thread
   bool stopping_ = false;
   std::thread thread_;
+};
+
+// Where the events of one stream are, as the index knew it when this was made or first asked. Made for one read, on one
+// thread; the index and the stream's name must outlive it.
+class StreamPlaces {
+ public:
+  StreamPlaces(const StreamIndex& index, std::string_view stream, std::uint64_t hash);
+  ~StreamPlaces();
+
+  // The number of events of the stream.
+  base::Result<std::uint64_t> version();
+  // Sets `out` to the global positions of the events [from, from + count) of a stream that has them. DATA_LOSS when the
+  // index does not know one of them.
+  base::Result<> positions(model::Position from, std::uint64_t count, std::vector<model::GlobalPosition>& out);
+
+ private:
+  // The chunk that holds the event, or the newest before it.
+  void seek(model::Position position);
+  bool is_at_chunk() const;  // of the stream
+  bool is_at_chunk_of(model::Position position) const;
+  // Writes the global positions of the events [from, end).
+  base::Result<> positions_on_disk(model::Position from, model::Position end, model::GlobalPosition* out);
+  base::Result<> check() const;
+
+  Database& database_;
+  const std::string_view stream_;
+  const std::uint64_t hash_;
+  // The memory first: a stretch that leaves it afterwards is on disk already.
+  const StreamIndex::Stretches stretches_;
+  std::unique_ptr<rocksdb::Iterator> chunks_;  // once the disk was asked: to make one costs as much as to seek
+  std::vector<model::GlobalPosition> chunk_;
 };
 
 }  // namespace thalo::store
