@@ -37,8 +37,11 @@ using Nats = std::unique_ptr<T, NatsDeleter>;
 
 class NatsSink final : public Sink {
  public:
-  explicit NatsSink(SinkParts parts)
-      : names_(std::move(parts.names)), store_id_(parts.store_id), settings_(std::move(parts.settings)) {}
+  NatsSink(SinkParts parts, TargetUrl url)
+      : names_(std::move(parts.names)),
+        store_id_(parts.store_id),
+        settings_(std::move(parts.settings)),
+        url_(std::move(url)) {}
 
   ~NatsSink() override { disconnect(); }
 
@@ -55,7 +58,7 @@ class NatsSink final : public Sink {
     natsOptions* made = nullptr;
     if (natsOptions_Create(&made) != NATS_OK) return failed("no memory for the client's options");
     const Nats<natsOptions> options(made);
-    natsOptions_SetURL(made, settings_.url.c_str());
+    if (const natsStatus status = address(*made); status != NATS_OK) return failed("connecting: " + text_of(status));
     natsOptions_SetName(made, "thalo-relay");
     // The relay connects anew and sends again what is unconfirmed; a client that did both by itself would hide it.
     natsOptions_SetAllowReconnect(made, false);
@@ -67,6 +70,19 @@ class NatsSink final : public Sink {
       return failed("connecting: " + text_of(status));
     connection_.reset(connection);
     return listen();
+  }
+
+  // The client library takes user and password of a URL as they stand there, undecoded; so it is given them apart.
+  natsStatus address(natsOptions& options) const {
+    const bool is_ipv6 = url_.host.find(':') != std::string::npos;
+    const std::string host = is_ipv6 ? "[" + url_.host + "]" : url_.host;
+    natsStatus status = natsOptions_SetURL(&options, ("nats://" + host + ":" + std::to_string(url_.port)).c_str());
+    if (status == NATS_OK && url_.scheme == "tls") status = natsOptions_SetSecure(&options, true);
+    if (status == NATS_OK && url_.scheme == "tls")
+      status = natsOptions_SetExpectedHostname(&options, url_.host.c_str());
+    if (status != NATS_OK || url_.user.empty()) return status;
+    return url_.password.empty() ? natsOptions_SetToken(&options, url_.user.c_str())
+                                 : natsOptions_SetUserInfo(&options, url_.user.c_str(), url_.password.c_str());
   }
 
   // Acknowledgements come to INBOX.BATCH.INDEX.
@@ -212,6 +228,7 @@ class NatsSink final : public Sink {
   const NameTemplate names_;
   const model::StoreId store_id_;
   const Settings settings_;
+  const TargetUrl url_;
   Nats<natsConnection> connection_;
   Nats<natsSubscription> subscription_;
   bool proven_ = false;
@@ -229,7 +246,7 @@ class NatsSink final : public Sink {
 base::Result<std::unique_ptr<Sink>> make_nats_sink(SinkParts parts) {
   auto url = TargetUrl::parse(parts.settings.url, {"nats", "tls"}, 4222);
   if (!url) return base::fail(base::Code::invalid_argument, "url: " + url.error().message);
-  return std::make_unique<NatsSink>(std::move(parts));
+  return std::make_unique<NatsSink>(std::move(parts), *std::move(url));
 }
 
 }  // namespace thalo::relay
