@@ -1,16 +1,20 @@
 #include "env/executor.h"
 
 #include <pthread.h>
+#include <sys/resource.h>
+#include <unistd.h>
 
 #include <utility>
 
 namespace thalo::env {
 
-Executor::Executor(std::string name, std::size_t threads, std::size_t queue_max)
+Executor::Executor(std::string name, std::size_t threads, std::size_t queue_max, int niceness)
     : name_(std::move(name)), queue_max_(queue_max) {
   for (std::size_t number = 0; number < threads; ++number) {
-    threads_.emplace_back([this, number] {
+    threads_.emplace_back([this, number, niceness] {
       pthread_setname_np(pthread_self(), (name_.substr(0, 12) + "-" + std::to_string(number)).substr(0, 15).c_str());
+      // On Linux a priority is the thread's own.
+      if (niceness > 0) ::setpriority(PRIO_PROCESS, static_cast<id_t>(::gettid()), niceness);
       run();
     });
   }

@@ -4,6 +4,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <atomic>
+#include <future>
 #include <thread>
 #include <utility>
 
@@ -35,6 +37,8 @@ namespace {
 namespace log = base::log;
 
 constexpr std::size_t read_queue_max = 10000;
+// Compiling a module takes all cores for a while, and clients' commands go first: about a third of their share.
+constexpr int compiling_niceness = 5;
 // How long a stopping runtime waits for what relays have on its way; what is not confirmed then is sent again later.
 constexpr std::chrono::seconds relay_drain_max{5};
 
@@ -97,14 +101,18 @@ class WiredRuntime final : public Runtime {
         modules_(options.modules_path, *engine_, catalog_, clock_),
         router_(router_options(options), *store_, catalog_, clock_, &answer_runs_),
         readers_("read", options.read_threads, read_queue_max),
-        publisher_("publish", 1, 100),
+        publisher_("publish", 1, 100, compiling_niceness),
         backups_("backup", 1, 4),
         health_(std::set<std::string>(served_services().begin(), served_services().end())) {}
 
   ~WiredRuntime() override { stop(); }
 
   base::Result<> load_modules() {
-    auto loaded = modules_.load_all();
+    // Not on this thread: those that compile inherit the priority of the one that starts them.
+    std::promise<base::Result<command::ModuleFolder::Loaded>> done;
+    auto posted = publisher_.post([&] { done.set_value(modules_.load_all()); });
+    if (!posted) return posted;
+    auto loaded = done.get_future().get();
     if (!loaded) return std::unexpected(loaded.error());
     if (loaded->modules == 0) {
       log::warn("no module is loaded: build one with `thalo build`, or publish one with `thalo publish`",
@@ -154,8 +162,17 @@ class WiredRuntime final : public Runtime {
   std::vector<std::string> addresses() const override { return listener_->addresses(); }
 
   void tick() override {
-    if (options_.watch_modules) modules_.load_changed();
+    look_for_changed_modules();
     check_health();
+  }
+
+  void look_for_changed_modules() {
+    if (!options_.watch_modules || looking_.exchange(true)) return;
+    const auto posted = publisher_.post([this] {
+      modules_.load_changed();
+      looking_ = false;
+    });
+    if (!posted) looking_ = false;  // the next tick makes up for it
   }
 
   void check_health() {
@@ -201,6 +218,7 @@ class WiredRuntime final : public Runtime {
   std::unique_ptr<feed::Feed> feed_;
   std::unique_ptr<relay::Relays> relays_;
   std::unique_ptr<net::Server> listener_;
+  std::atomic<bool> looking_ = false;  // for changed modules
   bool known_poisoned_ = false;
   bool stopped_ = false;
   bool drained_ = true;
