@@ -41,6 +41,47 @@ TEST(BoundedQueue, HandsOutEverythingInOrderAndThenTheClose) {
   EXPECT_EQ(late.error().code, Code::unavailable);
 }
 
+TEST(BoundedQueue, CountsWhatItsConsumerHasTakenAndIsNotDoneWith) {
+  BoundedQueue<int> queue("q", 4, SIZE_MAX, BoundedQueue<int>::Counts::waiting_and_taken);
+  for (int i = 0; i < 4; ++i) EXPECT_TRUE(queue.push(int{i}));
+  std::vector<int> taken;
+  ASSERT_TRUE(queue.wait_all(taken));
+  EXPECT_EQ(queue.push(4).error().code, Code::resource_exhausted);
+  queue.still_in_hand(3);
+  EXPECT_TRUE(queue.push(4));
+  EXPECT_EQ(queue.push(5).error().code, Code::resource_exhausted);
+  ASSERT_TRUE(queue.wait_all(taken));
+  EXPECT_EQ(taken, std::vector<int>{4});
+  for (int i = 0; i < 3; ++i) EXPECT_TRUE(queue.push(int{i}));
+  EXPECT_FALSE(queue.push(3));
+}
+
+TEST(BoundedQueue, WakesItsConsumerWhenTheProducerHasPushedEverything) {
+  BoundedQueue<int> queue("q", 100);
+  std::vector<int> taken;
+  std::thread consumer([&] { queue.wait_all(taken); });
+  while (!queue.is_consumer_asleep()) std::this_thread::yield();
+  {
+    const HeldWakeUps held;
+    for (int i = 0; i < 10; ++i) ASSERT_TRUE(queue.push(int{i}));
+    EXPECT_TRUE(queue.is_consumer_asleep());
+  }
+  consumer.join();
+  EXPECT_EQ(taken.size(), 10U);
+}
+
+TEST(BoundedQueue, IsNotHeldUpByAnotherProducersHeldWakeUps) {
+  BoundedQueue<int> queue("q", 100);
+  std::vector<int> taken;
+  std::thread consumer([&] { queue.wait_all(taken); });
+  while (!queue.is_consumer_asleep()) std::this_thread::yield();
+  const HeldWakeUps held;
+  ASSERT_TRUE(queue.push(1));
+  std::thread([&] { ASSERT_TRUE(queue.push(2)); }).join();
+  consumer.join();
+  EXPECT_EQ(taken, (std::vector<int>{1, 2}));
+}
+
 TEST(BoundedQueue, BoundsWhatItsItemsWeigh) {
   BoundedQueue<int> queue("q", 100, 10);
   EXPECT_TRUE(queue.push(1, 8));

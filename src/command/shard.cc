@@ -62,7 +62,8 @@ Shard::Shard(const std::string& name, const ShardOptions& options, store::Store&
       store_(store),
       catalog_(catalog),
       slow_lane_(slow_lane),
-      inbox_("the command queue of " + name, options.queue_commands_max, options.queue_bytes_max),
+      inbox_("the command queue of " + name, options.queue_commands_max, options.queue_bytes_max,
+             base::BoundedQueue<Message>::Counts::waiting_and_taken),
       gate_([this](const std::string& stream) { inbox_.push_unbounded(Wake{stream}); },
             [this](Answer original) { inbox_.push_unbounded(std::move(original)); }, runs),
       instances_(options.limits),
@@ -98,7 +99,10 @@ void Shard::on_appended(std::span<store::AppendOutcome> outcomes) { gate_.releas
 void Shard::run() {
   std::vector<Message> messages;
   while (next_messages(messages)) {
-    for (Message& message : messages) std::visit([this](auto& content) { take(std::move(content)); }, message);
+    for (std::size_t index = 0; index < messages.size(); ++index) {
+      if (index % 64 == 63) inbox_.still_in_hand(messages.size() - index);
+      std::visit([this](auto& content) { take(std::move(content)); }, messages[index]);
+    }
     messages.clear();
     load_some();
     take_due_snapshot();

@@ -13,6 +13,7 @@
 #include <thread>
 #include <vector>
 
+#include "base/wake_ups.h"
 #include "net/mailbox.h"
 #include "net/server.h"
 #include "net/timer_heap.h"
@@ -47,7 +48,10 @@ class Loop : public std::enable_shared_from_this<Loop> {
   template <class Work>
   void turn(Work&& work) {
     begin_turn();
-    work();
+    {
+      const base::HeldWakeUps held;
+      work();
+    }
     end_turn();
   }
 

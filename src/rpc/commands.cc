@@ -1,13 +1,17 @@
 #include "rpc/commands.h"
 
 #include <memory>
+#include <string>
 #include <utility>
 
+#include "rpc/execute_response.h"
 #include "rpc/execute_stream.h"
 #include "rpc/translate.h"
 
 namespace thalo::rpc {
 namespace {
+
+constexpr std::size_t kept_request_bytes_max = 16 << 10;
 
 class ExecuteCaller final : public command::Caller {
  public:
@@ -17,9 +21,9 @@ class ExecuteCaller final : public command::Caller {
 
   void answer(base::Result<command::ExecuteOutcome> outcome) override {
     if (!outcome) return call_.fail(std::move(outcome.error()));
-    v1::ExecuteResponse response;
-    to_wire(store_, *std::move(outcome), response);
-    call_.finish(response.SerializeAsString());
+    std::string response;
+    append_execute_response(response, store_, *outcome);
+    call_.finish(std::move(response));
   }
 
  private:
@@ -28,9 +32,12 @@ class ExecuteCaller final : public command::Caller {
 };
 
 void execute(net::UnaryCall call, command::Router& commands, const store::Store& store) {
-  auto request = parse<v1::ExecuteRequest>(call.request());
-  if (!request) return call.fail(std::move(request.error()));
-  auto command = from_wire(*request);
+  // One message a thread, used again for its memory, unless it might keep much of it.
+  thread_local v1::ExecuteRequest kept;
+  v1::ExecuteRequest large;
+  v1::ExecuteRequest& request = call.request().size() <= kept_request_bytes_max ? kept : large;
+  if (auto parsed = parse_into(request, call.request()); !parsed) return call.fail(std::move(parsed.error()));
+  auto command = from_wire(request);
   command.deadline = call.deadline();
   commands.execute(std::move(command), std::make_unique<ExecuteCaller>(std::move(call), store.id()));
 }

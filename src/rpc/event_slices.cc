@@ -1,8 +1,8 @@
 #include "rpc/event_slices.h"
 
-#include <bit>
 #include <cstdint>
-#include <cstring>
+
+#include "rpc/field_writer.h"
 
 namespace thalo::rpc {
 namespace {
@@ -11,60 +11,26 @@ namespace {
 enum Field : unsigned { id = 1, global_position, position, stream, type, data, metadata, time_ms };
 constexpr unsigned events_field = 1;
 
-// Tags of fields up to 15 are one byte.
-constexpr char number_tag(unsigned field) { return static_cast<char>(field << 3); }
-constexpr char text_tag(unsigned field) { return static_cast<char>(field << 3 | 2); }
-
-std::size_t varint_size(std::uint64_t value) { return (static_cast<std::size_t>(std::bit_width(value | 1)) + 6) / 7; }
-
-// What is absent when it is empty or zero, as protobuf 3 has it.
-std::size_t number_size(std::uint64_t value) { return value == 0 ? 0 : 1 + varint_size(value); }
-std::size_t text_size(std::string_view text) { return text.empty() ? 0 : 1 + varint_size(text.size()) + text.size(); }
-
-// Writes fields to where there is room for them.
-class FieldWriter {
- public:
-  explicit FieldWriter(char* to) : to_(to) {}
-  void varint(std::uint64_t value) {
-    for (; value >= 0x80; value >>= 7) *to_++ = static_cast<char>(value | 0x80);
-    *to_++ = static_cast<char>(value);
-  }
-  void head(unsigned field, std::size_t size) {
-    *to_++ = text_tag(field);
-    varint(size);
-  }
-  void number(unsigned field, std::uint64_t value) {
-    if (value == 0) return;
-    *to_++ = number_tag(field);
-    varint(value);
-  }
-  void text(unsigned field, std::string_view text) {
-    if (text.empty()) return;
-    head(field, text.size());
-    std::memcpy(to_, text.data(), text.size());
-    to_ += text.size();
-  }
-
- private:
-  char* to_;
-};
-
 const feed::EventBatch::Encoded& encoded(const model::StoreId& store, const feed::EventBatch& batch) {
   return batch.encoded([&](const model::EventView& event, std::string& out) { append_event(store, event, out); });
 }
 
 }  // namespace
 
+std::size_t event_size(const model::EventView& event) {
+  return head_size(model::event_id_bytes) + model::event_id_bytes + number_size(event.global_position) +
+         number_size(event.position) + text_size(event.stream) + text_size(event.type) + text_size(event.data) +
+         text_size(event.metadata) + number_size(static_cast<std::uint64_t>(event.time_ms));
+}
+
 // By hand: protobuf's own way over a message object costs three times as much, and this is done for every event that is
-// read or followed. A test holds it to the generated class.
+// written, read or followed. A test holds it to the generated class.
 void append_event(const model::StoreId& store, const model::EventView& event, std::string& out) {
   const auto id_text = model::event_id_text(store, event.global_position);
   const auto time = static_cast<std::uint64_t>(event.time_ms);
-  const std::size_t size = text_size({id_text.data(), id_text.size()}) + number_size(event.global_position) +
-                           number_size(event.position) + text_size(event.stream) + text_size(event.type) +
-                           text_size(event.data) + text_size(event.metadata) + number_size(time);
+  const std::size_t size = event_size(event);
   const std::size_t begin = out.size();
-  out.resize(begin + 1 + varint_size(size) + size);
+  out.resize(begin + head_size(size) + size);
   FieldWriter to(out.data() + begin);
   to.head(events_field, size);
   to.text(Field::id, {id_text.data(), id_text.size()});

@@ -1,11 +1,15 @@
 #include "rpc/execute_stream.h"
 
+#include <google/protobuf/arena.h>
+
 #include <algorithm>
 #include <deque>
 #include <mutex>
+#include <string>
 #include <utility>
 
 #include "rpc/answer_runs.h"
+#include "rpc/execute_response.h"
 #include "rpc/translate.h"
 
 namespace thalo::rpc {
@@ -43,12 +47,8 @@ class Session final : public Flushable, public std::enable_shared_from_this<Sess
   command::Router& commands_;
   const store::Store& store_;
 
-  std::mutex mutex_;  // guards the rest
-  struct Message {
-    v1::ExecuteStreamResponse response;
-    std::size_t size_bytes = 0;
-  };
-  std::deque<Message> unsent_;  // of about message_bytes each, however many answers wait for a slow client
+  std::mutex mutex_;                // guards the rest
+  std::deque<std::string> unsent_;  // of about message_bytes each, however many answers wait for a slow client
   std::size_t unsent_bytes_ = 0;
   std::size_t under_way_ = 0;
   bool paused_ = false;
@@ -69,11 +69,10 @@ class TaggedCaller final : public command::Caller {
 };
 
 void Session::take(std::string_view bytes) {
-  auto request = parse<v1::ExecuteStreamRequest>(bytes);
-  base::Result<> legal;
-  if (!request) {
-    legal = std::unexpected(request.error());
-  } else if (request->commands_size() > commands_per_message_max) {
+  google::protobuf::Arena arena;
+  auto* const request = google::protobuf::Arena::CreateMessage<v1::ExecuteStreamRequest>(&arena);
+  base::Result<> legal = parse_into(*request, bytes);
+  if (legal && request->commands_size() > commands_per_message_max) {
     legal = base::fail(Code::invalid_argument, "a message has " + std::to_string(request->commands_size()) +
                                                    " commands and may have " +
                                                    std::to_string(commands_per_message_max) + "; split it");
@@ -112,24 +111,15 @@ void Session::drain() {
 }
 
 void Session::answer(std::uint64_t tag, base::Result<command::ExecuteOutcome> outcome) {
-  v1::ExecuteStreamResponse::Answer answer;
-  answer.set_tag(tag);
-  if (outcome) {
-    to_wire(store_.id(), *std::move(outcome), *answer.mutable_response());
-  } else {
-    answer.mutable_failure()->set_code(static_cast<std::uint32_t>(outcome.error().code));
-    answer.mutable_failure()->set_do_not_retry(outcome.error().permanent);
-    answer.mutable_failure()->set_message(std::move(outcome.error().message));
-  }
   bool large = false;
   {
     std::lock_guard lock(mutex_);
     --under_way_;
-    const std::size_t size_bytes = answer.ByteSizeLong();
-    if (unsent_.empty() || unsent_.back().size_bytes >= message_bytes) unsent_.emplace_back();
-    unsent_.back().size_bytes += size_bytes;
-    unsent_bytes_ += size_bytes;
-    *unsent_.back().response.add_answers() = std::move(answer);
+    if (unsent_.empty() || unsent_.back().size() >= message_bytes) unsent_.emplace_back();
+    std::string& message = unsent_.back();
+    const std::size_t before = message.size();
+    append_stream_answer(message, tag, store_.id(), outcome);
+    unsent_bytes_ += message.size() - before;
     large = unsent_bytes_ >= message_bytes;
   }
   if (large) return flush();
@@ -144,8 +134,8 @@ void Session::flush() {
 void Session::send_if_possible(std::unique_lock<std::mutex>&) {
   if (finished_) return;
   while (!unsent_.empty() && stream_.writable()) {
-    const auto written = stream_.write(unsent_.front().response.SerializeAsString());
-    unsent_bytes_ -= unsent_.front().size_bytes;
+    const auto written = stream_.write(unsent_.front());
+    unsent_bytes_ -= unsent_.front().size();
     unsent_.pop_front();
     if (!written) {  // nobody listens any more
       finished_ = true;

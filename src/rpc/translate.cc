@@ -55,10 +55,11 @@ command::ExecuteRequest from_wire(v1::ExecuteRequest& request) {
   out.payload = std::move(*request.mutable_payload());
   if (out.payload.empty()) out.payload = "{}";
   if (request.has_expected_version()) out.expected_version = request.expected_version();
-  out.command_id = std::move(*request.mutable_command_id());
-  out.correlation_id = std::move(*request.mutable_correlation_id());
-  out.causation_id = std::move(*request.mutable_causation_id());
-  out.metadata = std::move(*request.mutable_metadata());
+  // Most requests have none of these, and mutable_…() would make them.
+  if (!request.command_id().empty()) out.command_id = std::move(*request.mutable_command_id());
+  if (!request.correlation_id().empty()) out.correlation_id = std::move(*request.mutable_correlation_id());
+  if (!request.causation_id().empty()) out.causation_id = std::move(*request.mutable_causation_id());
+  if (!request.metadata().empty()) out.metadata = std::move(*request.mutable_metadata());
   return out;
 }
 

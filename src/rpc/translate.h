@@ -26,13 +26,18 @@ void to_wire(const model::EventView& event, ::thalo::Message& out);
 
 // Parses a request; INVALID_ARGUMENT when the bytes are no message of that type.
 template <class Message>
-base::Result<Message> parse(std::string_view bytes) {
-  Message message;
-  if (message.ParseFromArray(bytes.data(), static_cast<int>(bytes.size()))) return message;
+base::Result<> parse_into(Message& message, std::string_view bytes) {
+  if (message.ParseFromArray(bytes.data(), static_cast<int>(bytes.size()))) return {};
   return base::fail(
       base::Code::invalid_argument,
       "the request is not a " + message.GetTypeName() +
           " message (or one of its strings is not UTF-8); compile the client from the server's .proto files");
+}
+template <class Message>
+base::Result<Message> parse(std::string_view bytes) {
+  Message message;
+  if (auto parsed = parse_into(message, bytes); !parsed) return std::unexpected(std::move(parsed.error()));
+  return message;
 }
 
 }  // namespace thalo::rpc
