@@ -92,8 +92,8 @@ class TransactionalHandler : public ProjectionHandler {
 
   // The place in the data; nothing: there is no data yet.
   virtual base::Result<std::optional<Place>> load() = 0;
-  // The projection begins, or was reset: removes what was built and stores `place`, in one transaction. A projection that
-  // is under way already while there is no data is an error (FAILED_PRECONDITION): the data was lost.
+  // The projection begins, or was reset: removes what was built and stores `place`, in one transaction. A projection
+  // that is under way already while there is no data is an error (FAILED_PRECONDITION): the data was lost.
   virtual base::Result<> begin_anew(const Place& place) = 0;
   // Changes the data by `events` and stores `place`, in one transaction.
   virtual base::Result<> store(std::span<const Event> events, const Place& place) = 0;
