@@ -10,6 +10,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 
 import feeds
+import stalls
 from machinery import EmptyServer, Failed, MemoryWatch, Server
 
 
@@ -274,16 +275,30 @@ class Measurements:
         load.wait()
 
     def streams(self):
-        with self.server("streams") as server:
-            url = ["--url", server.url, "--store-path", server.store]
-            self.curves["streams"] = []
-            for count in (100, 10_000, 1_000_000):
-                new = ["--distribution", "each", "--entities", count, "--operations", count, "--batch", 1]
-                self.bench("append", *url, *new, "--duration", 3600, "--warm-up", 0)
-                result = self.bench("write", *url, *self.timed(), "--entities", count)
+        counts = (100, 10_000, 1_000_000)
+        self.curves["streams"] = []
+        with self.server("streams", "--cache-size", sum(counts)) as server:
+            for count in counts:
+                # Each once first: what is measured is how many there are, not that they are new.
+                entities = ["--url", server.url, "--store-path", server.store, "--entities", count, "--entity-prefix", f"of{count}-"]
+                self.bench("write", *entities, "--distribution", "each", "--operations", count, "--duration", 3600, "--warm-up", 0)
+                result = self.bench("write", *entities, *self.timed())
                 self.curves["streams"].append((count, per_second(result)))
                 self.say(f"    with {count:,} streams: {rate(per_second(result))}")
-            self.growth_figure("streams, commands to random ones of them", "streams")
+            memory = server.memory_mb()
+            self.growth_figure(f"streams, commands to random ones of them, all in memory (--cache-size {sum(counts):,}: {memory:,.0f} MB)", "streams")
+            server.stop()
+        self.cold_streams()
+
+    def cold_streams(self):
+        """The store of a million streams with the cache as it is by default: a command finds its entity in memory once in a hundred times."""
+        with self.server("streams") as server:
+            result = self.bench("write", "--url", server.url, "--store-path", server.store, *self.timed(), "--entities", 1_000_000, "--entity-prefix", "of1000000-")
+            self.add(
+                "7 Growth", "1,000,000 streams, 10,000 entities in memory (the default): nearly every command rebuilds its entity",
+                f"{rate(per_second(result))}, {per_second(result) / self.curves['streams'][-1][1]:.0%} of the same with all in memory; "
+                f"p99 {ms(latency(result, 'p99'))}; {server.memory_mb():.0f} MB", command=result["command"],
+            )
 
     # Target 6.
 
@@ -373,6 +388,9 @@ class Measurements:
 
     def feeds(self):
         feeds.measure(self)
+
+    def stalls(self):
+        stalls.measure(self)
 
     def single(self):
         bin = self.build.folder / "bin"

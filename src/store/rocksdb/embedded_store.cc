@@ -90,8 +90,8 @@ void EmbeddedStore::close() {
   committer_->close();
   index_->close();
   closed_ = true;
-  // Events are synced already; this is for snapshots and the index. After a failure nothing is synced again: it could
-  // seem to succeed.
+  // Events and cursors are synced already; this is for snapshots, which a clean stop must not leave to luck. After a
+  // failure nothing is synced again: it could seem to succeed.
   if (!poison_.is_set()) {
     const auto status = database_->db().SyncWAL();
     if (!status.ok()) poison_.set(engine_error(status, "syncing the log").message);

@@ -1,0 +1,95 @@
+"""The part "stalls": what the work behind the path of a command costs, and how much of it a caller sees, at half the load."""
+
+import os
+import threading
+import time
+from pathlib import Path
+
+GROUP = "Stalls: at half the load, every command synced"
+SNAPSHOT_FLAGS = ["--snapshot-events", 100, "--snapshot-interval-ms", 0]
+
+
+def measure(measurements):
+    with measurements.server("stalls") as server:
+        url = ["--url", server.url, "--store-path", server.store]
+        half = int(measurements.bench("write", *url, *measurements.timed())["per_second"]["done"] / 2)
+        busy(measurements, server, half, "flushes of the buffers", ["rocksdb:high"], "new table files", files_made)
+        # From here on there are a million streams and their files: every stretch of the index has tens of thousands of them, and files are merged.
+        new = ["--distribution", "each", "--entities", 1_000_000, "--operations", 1_000_000, "--batch", 1]
+        measurements.bench("append", *url, *new, "--duration", 3600, "--warm-up", 0)
+        busy(
+            measurements, server, half // 4, "stretches of the stream index, and merges of its files: a million streams, their entities not in memory "
+            "(a quarter of that load)", ["index", "rocksdb:low"], "stretches of 65,536 events",
+            lambda before, after: after["events"] // 65_536 - before["events"] // 65_536, "--entities", 1_000_000,
+        )
+    with measurements.server("snapshots", *SNAPSHOT_FLAGS, modules=("bank_account",)) as server:
+        account = ["--aggregate", "bankAccount", "--payload-size", 0]
+        opening = ["--command", "OpenAccount", "--payload", '{"owner":"o","initial_cents":0}', "--distribution", "each", "--operations", 1000]
+        measurements.bench("write", "--url", server.url, *account, *opening, "--duration", 600, "--warm-up", 0)
+        busy(
+            measurements, server, half, "snapshots: one an entity every 100 events", [], "snapshots by count of events",
+            lambda before, after: (after["events"] - before["events"]) // 100, *account, "--command", "DepositFunds", "--payload", '{"cents":1}',
+        )
+
+
+def busy(m, server, rate, what, threads, made, count, *flags):
+    """A run at a fixed rate; what the threads named used in it, and how often what they do happened."""
+    url = ["--url", server.url, "--store-path", server.store]
+    with Files(server) as files:
+        before = {"cpu": thread_seconds(server), "files": files.seen()}
+        result = m.bench("write", *url, "--rate", rate, "--callers", 2000, *m.timed(3 * m.sizes.seconds), *flags)
+        after = {"cpu": thread_seconds(server), "files": files.seen()}
+    before["events"], after["events"] = result["store"]["events_before"], result["store"]["events_after"]
+    commands = after["events"] - before["events"]
+    used = {name: 1e6 * (after["cpu"].get(name, 0) - before["cpu"].get(name, 0)) / commands for name in after["cpu"]}
+    parts = [f"{sum(used.values()):.1f} µs CPU a command in all"]
+    if threads:
+        parts.append(f"{sum(used.get(name, 0) for name in threads):.2f} µs of it in " + " and ".join(threads))
+    p999, worst = result["latency_us"]["write"]["p99.9"] / 1e3, result["latency_us"]["write"]["max"] / 1e3
+    m.add(
+        GROUP, what, f"p99.9 {p999:.1f} ms, max {worst:.0f} ms; {count(before, after):,} {made}; " + ", ".join(parts),
+        "p99.9 within 10 ms", p999 <= 10, command=result["command"],
+    )
+
+
+def files_made(before, after):
+    return len(after["files"] - before["files"])
+
+
+def thread_seconds(server):
+    """Processor time by the name of the thread."""
+    seconds = {}
+    for task in Path(f"/proc/{server.process.pid}/task").iterdir():
+        head, tail = (task / "stat").read_text().rsplit(")", 1)
+        fields = tail.split()
+        name = head.split("(", 1)[1]
+        seconds[name] = seconds.get(name, 0) + (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+    return seconds
+
+
+class Files:
+    """The names of all table files that were there at some time; the engine gives no name twice."""
+
+    def __init__(self, server):
+        self.folder = server.store
+        self.names = set()
+        self.lock = threading.Lock()
+        self.stopped = threading.Event()
+        self.thread = threading.Thread(target=self.watch, daemon=True)
+
+    def watch(self):
+        while not self.stopped.wait(0.1):
+            self.seen()
+
+    def seen(self):
+        with self.lock:
+            self.names |= {file.name for file in self.folder.rglob("*.sst")}
+            return set(self.names)
+
+    def __enter__(self):
+        self.thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self.stopped.set()
+        self.thread.join()
