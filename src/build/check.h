@@ -14,9 +14,10 @@ struct SmokeCommand {
   std::string payload = "{}";
 };
 
-// Loads `component` as the runtime does and gives the same command to two fresh instances, under the runtime's own
-// limits. The answer, for people, e.g. `Incremented {"amount":1}`. FAILED_PRECONDITION: the runtime would not load it,
-// it traps, or the two answers or what follows from them differ in a byte. INVALID_ARGUMENT: a command of one's own
+// Loads `component` as the runtime does and gives the same command to new entities, under the runtime's own limits: in
+// two fresh instances, and in one that has served another entity before; one more entity is only given the events. The
+// answer, for people, e.g. `Incremented {"amount":1}`. FAILED_PRECONDITION: the runtime would not load it, it traps, or
+// the answers or what follows from them differ in a byte, with where to look. INVALID_ARGUMENT: a command of one's own
 // that it does not know or cannot read.
 base::Result<std::string> check_behaviour(std::string_view component, const SmokeCommand& command);
 

@@ -13,6 +13,7 @@
 #include "build/cargo.h"
 #include "build/language.h"
 #include "build/process.h"
+#include "build/tools.h"
 #include "env/files.h"
 
 namespace thalo::build {
@@ -23,6 +24,8 @@ using base::Code;
 
 // The name under which export_aggregate! exports the making of an entity.
 constexpr std::string_view export_mark = "thalo:aggregate/aggregate@1.0.0#[constructor]entity";
+
+constexpr std::uintmax_t objects_bytes_max = std::uintmax_t{2} << 30;
 
 // Two packages of one name have one file in the shared folder: whoever holds the lock builds and takes the file out.
 class Lock {
@@ -55,11 +58,6 @@ class Lock {
 fs::path folder_of(const fs::path& source) {
   const auto folder = source.filename() == "Cargo.toml" ? source.parent_path() : source;
   return folder.empty() ? fs::path(".") : folder;
-}
-
-void notify(int fd, const std::string& line) {
-  const std::string text = line + "\n";
-  [[maybe_unused]] const auto written = ::write(fd, text.data(), text.size());
 }
 
 // The package in `folder`, which has a library.
@@ -151,6 +149,9 @@ class Rust final : public Language {
     if (auto made = env::make_folder(cache); !made) return std::unexpected(made.error());
     const auto lock = Lock::take(cache / "lock");
     if (!lock) return std::unexpected(lock.error());
+    // Cargo never removes what an older compiler or package left.
+    if (remove_when_larger(cache / "target", objects_bytes_max))
+      notify(request.diagnostics_fd, (cache / "target").string() + " had grown too large; it is made anew");
     return build(request, *cargo, *package, cache);
   }
 

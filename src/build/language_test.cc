@@ -8,6 +8,7 @@
 #include <fstream>
 
 #include "build/temporary_folder.h"
+#include "build/tools.h"
 
 namespace thalo::build {
 namespace {
@@ -84,6 +85,19 @@ TEST_F(LanguageTest, OnlyRustsOwnSourcesAreWatched) {
   write("src/lib.rs");
   EXPECT_TRUE(rust_language().is_output_folder(folder() / "target"));
   EXPECT_FALSE(rust_language().is_output_folder(folder() / "src"));
+}
+
+TEST_F(LanguageTest, WhatAToolKeepsIsRemovedWhenItIsTooLarge) {
+  write("target/release/one", std::string(600, 'x'));
+  write("target/release/deps/two", std::string(400, 'x'));
+  write("beside", std::string(5000, 'x'));
+  fs::create_symlink(folder() / "beside", folder() / "target" / "link");
+  EXPECT_FALSE(remove_when_larger(folder() / "target", 1000));
+  EXPECT_TRUE(fs::exists(folder() / "target/release/deps/two"));
+  EXPECT_TRUE(remove_when_larger(folder() / "target", 999));
+  EXPECT_FALSE(fs::exists(folder() / "target"));
+  EXPECT_TRUE(fs::exists(folder() / "beside"));
+  EXPECT_FALSE(remove_when_larger(folder() / "target", 0)) << "nothing is not too large";
 }
 
 }  // namespace

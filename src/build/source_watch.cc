@@ -111,15 +111,22 @@ SourceWatch::Changes SourceWatch::read_changes() {
   }
 }
 
-base::Result<bool> SourceWatch::wait(int interrupt_fd) {
+base::Result<Woken> SourceWatch::wait(int interrupt_fd, std::optional<std::chrono::milliseconds> at_most) {
+  using Clock = std::chrono::steady_clock;
+  const auto end = at_most ? Clock::now() + *at_most : Clock::time_point::max();
+  const auto patience_ms = [&]() -> int {
+    if (!at_most) return -1;
+    const auto left = std::chrono::ceil<std::chrono::milliseconds>(end - Clock::now());
+    return static_cast<int>(std::max<std::int64_t>(0, left.count()));
+  };
   bool changed = false;
   for (int rounds = 0; rounds < settle_rounds_max;) {
     std::array<pollfd, 2> ready{{{fd_, POLLIN, 0}, {interrupt_fd, POLLIN, 0}}};
-    const int count = ::poll(ready.data(), ready.size(), changed ? settle_time_ms : -1);
+    const int count = ::poll(ready.data(), ready.size(), changed ? settle_time_ms : patience_ms());
     if (count < 0 && errno != EINTR) return failed(Code::internal, folder_, errno);
     if (count < 0) continue;
-    if (ready[1].revents != 0) return false;
-    if (count == 0) break;
+    if (ready[1].revents != 0) return Woken::interrupted;
+    if (count == 0) return changed ? Woken::changed : Woken::timed_out;
     const Changes seen = read_changes();
     if (seen.sources) changed = true;
     if (seen.folders) {
@@ -129,7 +136,7 @@ base::Result<bool> SourceWatch::wait(int interrupt_fd) {
     }
     if (changed) ++rounds;
   }
-  return true;
+  return Woken::changed;
 }
 
 }  // namespace thalo::build

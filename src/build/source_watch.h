@@ -1,13 +1,18 @@
 // Notices when an aggregate's sources change. One thread.
 #pragma once
 
+#include <chrono>
+#include <cstdint>
 #include <filesystem>
+#include <optional>
 #include <set>
 
 #include "base/result.h"
 #include "build/language.h"
 
 namespace thalo::build {
+
+enum class Woken : std::uint8_t { changed, interrupted, timed_out };
 
 // Watches the sources of a language in a folder and the folders in it, not tests and not what is hidden or built. A
 // change made between two waits is not lost.
@@ -20,9 +25,9 @@ class SourceWatch {
   SourceWatch& operator=(const SourceWatch&) = delete;
   ~SourceWatch();
 
-  // Waits for a change and then until none has come for a moment, so that a save of many files is one. False:
-  // `interrupt_fd` became readable. NOT_FOUND: the folder has gone.
-  base::Result<bool> wait(int interrupt_fd);
+  // Waits for a change and then until none has come for a moment, so that a save of many files is one; no longer than
+  // `at_most` for the first. Interrupted: `interrupt_fd` became readable. NOT_FOUND: the folder has gone.
+  base::Result<Woken> wait(int interrupt_fd, std::optional<std::chrono::milliseconds> at_most = std::nullopt);
 
  private:
   SourceWatch(int fd, std::filesystem::path folder, const Language& language);

@@ -27,6 +27,20 @@ void notify(int fd, std::string_view line) {
   [[maybe_unused]] const auto written = ::write(fd, text.data(), text.size());
 }
 
+bool remove_when_larger(const fs::path& folder, std::uintmax_t bytes_max) {
+  std::uintmax_t bytes = 0;
+  std::error_code error;
+  for (fs::recursive_directory_iterator entry(folder, error), end; !error && entry != end; entry.increment(error)) {
+    std::error_code unreadable;
+    if (entry->is_symlink(unreadable) || !entry->is_regular_file(unreadable)) continue;
+    const auto size = entry->file_size(unreadable);
+    if (!unreadable) bytes += size;
+  }
+  if (bytes <= bytes_max) return false;
+  fs::remove_all(folder, error);
+  return true;
+}
+
 base::Result<fs::path> install_once(const fs::path& folder, std::string_view title, int notify_fd,
                                     const std::function<base::Result<>(const fs::path& fresh)>& install) {
   std::error_code error;

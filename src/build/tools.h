@@ -2,6 +2,7 @@
 // several builds may want the same at once.
 #pragma once
 
+#include <cstdint>
 #include <filesystem>
 #include <functional>
 #include <string_view>
@@ -15,6 +16,10 @@ namespace thalo::build {
 base::Result<std::filesystem::path> install_once(
     const std::filesystem::path& folder, std::string_view title, int notify_fd,
     const std::function<base::Result<>(const std::filesystem::path& fresh)>& install);
+
+// Removes `folder` when what is in it is larger than `bytes_max`, for what a tool keeps and never removes itself. True:
+// it has gone. Nobody else may use it meanwhile.
+bool remove_when_larger(const std::filesystem::path& folder, std::uintmax_t bytes_max);
 
 // Writes a line; what cannot be written is lost.
 void notify(int fd, std::string_view line);

@@ -147,12 +147,21 @@ TEST_F(WorkspaceTest, AChangedSourceOrHeaderIsNoticed) {
     write(file, "changed");
     const auto changed = watch->wait(interrupt_[0]);
     ASSERT_TRUE(changed) << changed.error().message;
-    EXPECT_TRUE(*changed) << file;
+    EXPECT_EQ(*changed, Woken::changed) << file;
   }
   fs::rename(folder_ / "shop/new.h", folder_ / "elsewhere");
-  EXPECT_TRUE(watch->wait(interrupt_[0]).value());
+  EXPECT_EQ(watch->wait(interrupt_[0]).value(), Woken::changed);
   interrupt();
-  EXPECT_FALSE(watch->wait(interrupt_[0]).value());
+  EXPECT_EQ(watch->wait(interrupt_[0]).value(), Woken::interrupted);
+}
+
+TEST_F(WorkspaceTest, AWaitEndsAfterItsTimeAndNoChangeIsLostByIt) {
+  write("shop/shop.cc");
+  auto watch = SourceWatch::start(folder_ / "shop", cpp_language());
+  ASSERT_TRUE(watch);
+  EXPECT_EQ(watch->wait(interrupt_[0], std::chrono::milliseconds(1)).value(), Woken::timed_out);
+  write("shop/shop.cc", "changed");
+  EXPECT_EQ(watch->wait(interrupt_[0], std::chrono::milliseconds(0)).value(), Woken::changed);
 }
 
 // What it is to ignore is done first; were it noticed, the wait would say so before it says that it was interrupted.
@@ -168,7 +177,7 @@ TEST_F(WorkspaceTest, WhatIsNoSourceIsNotNoticed) {
     std::this_thread::sleep_for(std::chrono::milliseconds(300));
     interrupt();
   });
-  EXPECT_FALSE(watch->wait(interrupt_[0]).value());
+  EXPECT_EQ(watch->wait(interrupt_[0]).value(), Woken::interrupted);
   later.join();
 }
 
@@ -177,7 +186,7 @@ TEST_F(WorkspaceTest, AFileWatchesItsFolderAndAFolderThatGoesIsTold) {
   auto watch = SourceWatch::start(folder_ / "shop" / "shop.cc", cpp_language());
   ASSERT_TRUE(watch);
   write("shop/shop.cc", "changed");
-  EXPECT_TRUE(watch->wait(interrupt_[0]).value());
+  EXPECT_EQ(watch->wait(interrupt_[0]).value(), Woken::changed);
   fs::remove_all(folder_ / "shop");
   const auto gone = watch->wait(interrupt_[0]);
   EXPECT_TRUE(!gone || !watch->wait(interrupt_[0]));

@@ -5,13 +5,16 @@
 #include <chrono>
 #include <iostream>
 #include <memory>
+#include <optional>
 
 #include "base/json.h"
 #include "build/check.h"
 #include "build/language.h"
 #include "build/source_watch.h"
 #include "build/workspace.h"
+#include "cli/connection.h"
 #include "cli/interrupt.h"
+#include "cli/publisher.h"
 #include "cli/subcommands.h"
 #include "cli/terminal.h"
 
@@ -25,7 +28,9 @@ struct BuildFlags {
   std::string language;
   std::string compiler;
   std::vector<std::string> flags;
+  ServerFlags server;
   bool watch = false;
+  bool publish = false;
   bool check = false;
   std::string check_command;
   bool json = false;
@@ -66,11 +71,12 @@ int check(const BuildFlags& flags, const build::Built& built) {
   const auto answer = build::check_behaviour(built.component, command);
   if (!answer) return report(answer.error());
   if (flags.json) return exit_ok;
-  std::cout << "    command  " << command.name << " in two fresh instances: " << *answer << std::endl;
+  std::cout << "    command  " << command.name << " in fresh and used instances: " << *answer << std::endl;
   return exit_ok;
 }
 
-int build_once(const BuildFlags& flags, const std::filesystem::path& source) {
+// Builds, checks or writes, and tells. Errors have been reported when there is no module.
+std::optional<build::Built> build_once(const BuildFlags& flags, const std::filesystem::path& source) {
   const auto start = std::chrono::steady_clock::now();
   build::BuildOptions options;
   options.source = source;
@@ -78,48 +84,68 @@ int build_once(const BuildFlags& flags, const std::filesystem::path& source) {
   options.language = flags.language;
   options.flags = flags.flags;
   if (!flags.compiler.empty()) options.search.compiler = flags.compiler;
-  const auto built = build::compile_aggregate(options);
-  if (!built) return report(built.error());
+  auto built = build::compile_aggregate(options);
+  if (!built) return report(built.error()), std::nullopt;
   std::string file;  // none when it is only checked
   if (!flags.check) {
     const auto written = build::write_module(*built, flags.output);
-    if (!written) return report(written.error());
+    if (!written) return report(written.error()), std::nullopt;
     file = written->string();
   }
   const auto seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   if (flags.json) {
     std::cout << to_json(*built, file) << std::endl;
-    return flags.check ? check(flags, *built) : exit_ok;
+    return *std::move(built);
   }
   char took[32];
   std::snprintf(took, sizeof took, "%.1f s", seconds);
   std::cout << (flags.check ? "Checked " + built->name : "Built " + file) << " (" << built->component.size()
             << " bytes, " << built->tool << ", " << took << ")\n";
   describe(*built);
-  return flags.check ? check(flags, *built) : exit_ok;
+  return *std::move(built);
 }
 
-// Builds at every change until Ctrl-C. Sources that do not compile are told and waited for.
+int build_and_end(const BuildFlags& flags, const std::filesystem::path& source) {
+  auto built = build_once(flags, source);
+  if (!built) return exit_failed;
+  if (flags.check) return check(flags, *built);
+  if (!flags.publish) return exit_ok;
+  Publisher publisher(flags.server, flags.json);
+  publisher.take(built->name, std::move(built->component));
+  return publisher.publish() ? exit_ok : exit_failed;
+}
+
+// Builds at every change until Ctrl-C, and publishes when that is wanted. Sources that do not compile and a server that
+// is not there are told and waited for.
 int build_and_watch(const BuildFlags& flags, const std::filesystem::path& source) {
   const auto language = build::language_of(source, flags.language);
   if (!language) return report(language.error());
   catch_interrupts();
   auto watch = build::SourceWatch::start(source, **language);
   if (!watch) return report(watch.error());
-  while (true) {
-    build_once(flags, source);
+  Publisher publisher(flags.server, flags.json);
+  for (auto woken = build::Woken::changed; woken != build::Woken::interrupted;) {
+    if (woken == build::Woken::changed) {
+      auto built = build_once(flags, source);
+      if (built && flags.publish) publisher.take(built->name, std::move(built->component));
+    }
     if (interrupted()) return exit_ok;
-    std::cerr << "Waiting for changes in " << source.string() << "; Ctrl-C ends" << std::endl;
-    const auto changed = watch->wait(interrupt_fd());
-    if (!changed) return report(changed.error());
-    if (!*changed) return exit_ok;
+    publisher.publish();
+    const auto retry = publisher.retry_after();
+    std::cerr << "Waiting for changes in " << source.string();
+    if (retry) std::cerr << "; publishing is tried again in " << retry->count() / 1000 << " s";
+    std::cerr << "; Ctrl-C ends" << std::endl;
+    const auto next = watch->wait(interrupt_fd(), retry);
+    if (!next) return report(next.error());
+    woken = *next;
   }
+  return exit_ok;
 }
 
 int build(const BuildFlags& flags) {
   const auto source = build::find_in_workspace(".", flags.source);
   if (!source) return report(source.error());
-  return flags.watch ? build_and_watch(flags, *source) : build_once(flags, *source);
+  return flags.watch ? build_and_watch(flags, *source) : build_and_end(flags, *source);
 }
 
 }  // namespace
@@ -128,7 +154,8 @@ void add_build(CLI::App& app, Session& session) {
   auto flags = std::make_shared<BuildFlags>();
   CLI::App* command = app.add_subcommand("build", "Compile an aggregate into a module");
   command->footer(
-      "Example: thalo build counter -o ./modules\nThe compiler is the first found of: --compiler, THALO_WASM_CXX, "
+      "Examples: thalo build counter -o ./modules\n          thalo build counter --watch --publish\nThe compiler is "
+      "the first found of: --compiler, THALO_WASM_CXX, "
       "wasi-sdk (WASI_SDK_PATH), clang++ with Debian's wasm32 packages, ziglang of Python.");
   command
       ->add_option("source", flags->source,
@@ -142,11 +169,17 @@ void add_build(CLI::App& app, Session& session) {
   command->add_option("--flag", flags->flags,
                       "A further flag for the compiler, e.g. --flag=-DLIMIT=5; may be repeated");
   command->add_flag("--watch", flags->watch, "Build again whenever a source or header changes, until Ctrl-C");
+  command->add_flag("--publish", flags->publish,
+                    "Also send it to the server, which serves it from the next command on; with --watch at every "
+                    "change");
+  flags->server.timeout_ms = 120000;
+  add_server_flags(*command, flags->server);
   command
-      ->add_flag(
-          "--check", flags->check,
-          "Write nothing; also give a command to two fresh instances, whose answers must be the same to the byte")
-      ->excludes("--watch");
+      ->add_flag("--check", flags->check,
+                 "Write nothing; also give a command to entities in fresh and used instances, whose answers must be "
+                 "the same to the byte")
+      ->excludes("--watch")
+      ->excludes("--publish");
   command
       ->add_option("--check-command", flags->check_command,
                    "The command for --check, e.g. 'Increment {\"amount\":1}' [default: one it must refuse as unknown]")

@@ -1,4 +1,6 @@
 // thalo modules, publish and rollback.
+#include "cli/modules.h"
+
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <iomanip>
@@ -97,8 +99,7 @@ int publish(const ModuleFlags& flags) {
   if (flags.json) {
     std::cout << to_json(*module) << '\n';
   } else {
-    std::cout << "Published " << module->name << " version " << module->version << " (" << module->size_bytes
-              << " bytes, digest " << module->digest.substr(0, 12) << "); it serves " << module->category << '\n';
+    std::cout << published_line(*module) << '\n';
   }
   return exit_ok;
 }
@@ -113,6 +114,12 @@ int rollback(const ModuleFlags& flags) {
 }
 
 }  // namespace
+
+std::string published_line(const client::Module& module) {
+  return "Published " + module.name + " version " + std::to_string(module.version) + " (" +
+         std::to_string(module.size_bytes) + " bytes, digest " + module.digest.substr(0, 12) + "); it serves " +
+         module.category;
+}
 
 void add_modules(CLI::App& app, Session& session) {
   auto flags = std::make_shared<ModuleFlags>();

@@ -28,6 +28,7 @@ class Language:
     test: list[str]  # the commands that test it natively, from the folder that has it in it
     rule: tuple[str, str]  # a rule in the template, and its contrary
     signature: str  # of the handler in the template
+    shared: list[tuple[str, str]]  # makes the answer depend on a variable that all entities share
     examples: list[str] = field(default_factory=lambda: ["counter", "bank_account", "todos"])
 
     def sources(self, aggregate):
@@ -42,6 +43,7 @@ LANGUAGES = [
         ['cc -std=c11 -Wall -Wextra -isystem "$(thalo sdk-path --lang c)/include" shop/shop_test.c -lm -o shop/shop_test.out && shop/shop_test.out'],
         ("if (!self->open)", "if (self->open)"),
         "handle(const void *state, const thalo_message *command",
+        [("static void handle(", "static int opened;\nstatic void handle("), ('answer, "ShopOpened"', 'answer, opened++ ? "ShopClosed" : "ShopOpened"')],
     ),
     Language(
         "typescript",
@@ -50,6 +52,7 @@ LANGUAGES = [
         ["npm --prefix shop test"],
         ("if (!this.open)", "if (this.open)"),
         "handle(command: Command): Event {",
+        [("export default class", "let opened = 0;\nexport default class"), ("title: command.title }", "title: command.title + opened++ }")],
     ),
     Language(
         "javascript",
@@ -58,6 +61,7 @@ LANGUAGES = [
         ["npm --prefix shop test"],
         ("if (!this.open)", "if (this.open)"),
         "handle(command) {",
+        [("export default class", "let opened = 0;\nexport default class"), ("title: command.title }", "title: command.title + opened++ }")],
     ),
     Language(
         "go",
@@ -66,6 +70,7 @@ LANGUAGES = [
         ['rm -f shop/go.work && go -C shop work init . "$(thalo sdk-path --lang go)"', "go -C shop test ./..."],
         ("if !a.Open {", "if a.Open {"),
         "Handle(command thalo.Command",
+        [("func main() {}", 'var titles string\n\nfunc next() string { titles += "x"; return titles }\n\nfunc main() {}'), ("ShopOpened{command.Title}", "ShopOpened{command.Title + next()}")],
     ),
     Language(
         "python",
@@ -74,6 +79,7 @@ LANGUAGES = [
         ['PYTHONPATH="$(thalo sdk-path --lang python)" python3 -m pytest shop'],
         ("if not self.open:", "if self.open:"),
         "def handle(self, command: Command)",
+        [("# Commands:", "titles = []\n\n# Commands:"), ("return ShopOpened(title)", "titles.append(title)\n                return ShopOpened(str(len(titles)))")],
     ),
 ]
 
@@ -145,6 +151,49 @@ def test_what_does_not_compile_is_said_by_the_tool_and_leaves_no_module(language
     assert built.returncode == 1 and "error: " in built.stderr, built.stderr
     assert source.name in built.stderr
     assert not (tmp_path / "modules").exists()
+
+
+def test_the_check_passes_the_template_and_fails_on_a_variable_that_all_entities_share(language, tmp_path):
+    if language.name == "python":
+        pytest.skip("--check compiles the 19 MB of Python's interpreter each time, without a cache")
+    thalo("new", "shop", "--lang", language.name, cwd=tmp_path)
+    flags = ("--check", "--check-command", 'OpenShop {"title":"x"}')
+    checked = build(tmp_path / "shop", tmp_path / "modules", *flags)
+    assert checked.returncode == 0 and 'ShopOpened {"title":"x"}' in checked.stdout, checked.stdout + checked.stderr
+    # The tools of JavaScript and Python export the interpreter's start beside it.
+    assert re.search(r"exports  .*thalo:aggregate/aggregate@1\.0\.0\n", checked.stdout) and re.search(r"digest   [0-9a-f]{64}\n", checked.stdout)
+    assert re.search(r"imports  (nothing|thalo:aggregate/log@1\.0\.0)\n", checked.stdout)
+    [source] = [tmp_path / "shop" / name for name in language.files if re.fullmatch(r"shop\.\w+", name)]
+    text = source.read_text()
+    for before, after in language.shared:
+        assert before in text
+        text = text.replace(before, after, 1)
+    source.write_text(text)
+    failed = build(tmp_path / "shop", tmp_path / "modules", *flags)
+    assert failed.returncode == 1 and "depends on what its instance has done for other entities" in failed.stderr, failed.stderr
+    assert not (tmp_path / "modules").exists()
+
+
+@pytest.mark.parametrize(
+    "name, advice",
+    [
+        ("cpp", "wasi-sdk"),
+        ("c", "wasi-sdk"),
+        ("rust", "rustup target add wasm32-unknown-unknown"),
+        ("go", "Go 1.24 or newer"),
+        ("javascript", "Node.js 20"),
+        ("typescript", "Node.js 20"),
+        ("python", "apt-get install python3"),
+    ],
+)
+def test_without_its_tools_each_language_says_what_to_install(name, advice, tmp_path):
+    assert thalo("new", "shop", "--lang", name, cwd=tmp_path).returncode == 0
+    (tmp_path / "empty").mkdir()
+    # A cache of its own: what was found out about a compiler before would hide that it is gone.
+    environment = {"PATH": str(tmp_path / "empty"), "THALO_CACHE": str(tmp_path / "cache"), "THALO_PYTHON": "", "WASI_SDK_PATH": str(tmp_path / "empty")}
+    done = thalo("build", "shop", cwd=tmp_path, env=environment)
+    assert done.returncode == 1 and "NOT_FOUND" in done.stderr and advice in done.stderr, done.stderr
+    assert "install" in done.stderr and not (tmp_path / "modules").exists()
 
 
 @pytest.fixture(scope="module")

@@ -129,7 +129,7 @@ def test_check_writes_nothing_and_sends_a_command_to_two_fresh_instances(tmp_pat
     checked = build(counter, "--check", cwd=tmp_path)
     assert checked.returncode == 0 and "refused as unknown" in checked.stdout, checked.stderr
     command = build(counter, "--check", "--check-command", 'Increment {"amount":3}', cwd=tmp_path)
-    assert 'Increment in two fresh instances: Incremented {"amount":3}' in command.stdout
+    assert 'Increment in fresh and used instances: Incremented {"amount":3}' in command.stdout
     unknown = build(counter, "--check", "--check-command", "Fly", cwd=tmp_path)
     assert unknown.returncode == 1 and "Fly" in unknown.stderr
     assert os.listdir(tmp_path) == []

@@ -67,14 +67,19 @@ class ScenarioTest : public ::testing::Test {
       : aggregate_(std::move(aggregate)), scenario_(std::move(scenario)), skip_reason_(std::move(skip_reason)) {}
 
   void TestBody() override {
-    if (!skip_reason_.empty()) GTEST_SKIP() << skip_reason_;
     const auto& module = *modules.at(aggregate_);
     std::vector<Delivery> deliveries{{"events one by one", 1}, {"events in hundreds", 100}, {"all at once", 10'000}};
     if (module.snapshot_format()) deliveries.push_back({"by snapshots", 10'000, true});
+    bool met = true;
     for (const auto& delivery : deliveries) {
       const auto failure = failure_of(module, scenario_, delivery);
+      met = met && !failure;
+      if (!skip_reason_.empty()) continue;
       EXPECT_FALSE(failure) << aggregate_ << ", " << scenario_.name << ", " << delivery.name << ": " << *failure;
     }
+    if (skip_reason_.empty()) return;
+    ASSERT_FALSE(met) << "languages.txt excuses the language from this scenario, which it meets: remove the line";
+    GTEST_SKIP() << skip_reason_;
   }
 
  private:
