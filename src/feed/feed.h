@@ -27,6 +27,8 @@ struct FeedOptions {
   std::chrono::milliseconds save_interval{100};
   // Cursors of projections that only pass by events of others are saved so often.
   std::chrono::milliseconds save_idle_interval{10'000};
+  // Members that were sent nothing since the last time are told where their projection is.
+  std::chrono::milliseconds heartbeat{10'000};
   std::size_t projections_max = 10'000;
   std::size_t members_max = 64;  // of one projection
   std::size_t subscriptions_max = 10'000;

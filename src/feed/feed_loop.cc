@@ -92,6 +92,7 @@ base::Result<> LoopFeed::load() {
     projections_.emplace(name, std::make_unique<HostedProjection>(name, *std::move(record), tail_, loop_, *this));
   }
   loop_.after(options_.save_idle_interval, [this] { save_idle(); });
+  loop_.after(options_.heartbeat, [this] { send_heartbeats(); });
   return {};
 }
 
@@ -246,6 +247,11 @@ void LoopFeed::save_idle() {
         saved != saved_cursors_.end() && saved->second != projection->cursor())
       saver_.note_changed(name);
   loop_.after(options_.save_idle_interval, [this] { save_idle(); });
+}
+
+void LoopFeed::send_heartbeats() {
+  for (auto& [name, projection] : projections_) projection->send_heartbeats();
+  loop_.after(options_.heartbeat, [this] { send_heartbeats(); });
 }
 
 void LoopFeed::answer_waiting() {

@@ -61,6 +61,7 @@ class LoopFeed final : public Feed, public ProjectionHost {
   void fill_lags(std::vector<ProjectionDescription> descriptions,
                  const Answer<std::vector<ProjectionDescription>>& answer);
   void save_idle();
+  void send_heartbeats();
   void answer_waiting();
   void watch_waiting();
   void fail_all(const base::Error& reason);

@@ -53,7 +53,8 @@ struct Seen {
   std::vector<model::GlobalPosition> positions;
   std::vector<Delivery> deliveries;
   std::optional<model::GlobalPosition> joined;
-  std::vector<std::pair<std::uint64_t, model::GlobalPosition>> resets;  // and where it goes on
+  std::vector<std::pair<model::GlobalPosition, model::GlobalPosition>> heartbeats;  // cursor and head
+  std::vector<std::pair<std::uint64_t, model::GlobalPosition>> resets;              // and where it goes on
   std::optional<base::Error> stopped;
 };
 
@@ -64,6 +65,9 @@ class TestConsumer final : public Consumer {
   }
   void on_resets(std::uint64_t resets, model::GlobalPosition cursor) override {
     seen.change([&](Seen& value) { value.resets.emplace_back(resets, cursor); });
+  }
+  void on_heartbeat(model::GlobalPosition cursor, model::GlobalPosition head) override {
+    seen.change([&](Seen& value) { value.heartbeats.emplace_back(cursor, head); });
   }
   void on_events(const Delivery& delivery) override {
     seen.change([&](Seen& value) {
@@ -318,6 +322,23 @@ TEST_F(FeedTest, APlaceMovesPastEventsThatNobodyWants) {
   const auto end = clock_.steady_now() + patience;
   while (disk_->read_cursors().at("p").next < 500 && clock_.steady_now() < end) std::this_thread::yield();
   EXPECT_EQ(disk_->read_cursors().at("p").next, 500U);
+}
+
+TEST_F(FeedTest, AMemberOfARareFilterIsToldThatItsPlaceMoves) {
+  options_.heartbeat = std::chrono::milliseconds(20);
+  restart();
+  auto consumer = std::make_shared<TestConsumer>();
+  auto membership = join(consumer, {}, {{.categories = {"rare"}}});
+  append("common-1", 500);
+  const std::pair<model::GlobalPosition, model::GlobalPosition> at_the_head{500, 500};
+  consumer->seen.wait(
+      [&](const Seen& value) { return std::ranges::find(value.heartbeats, at_the_head) != value.heartbeats.end(); });
+  // What is not acknowledged holds the place it is told, too.
+  append("rare-1", 1);
+  append("common-1", 10);
+  const std::pair<model::GlobalPosition, model::GlobalPosition> held_up{500, 511};
+  consumer->seen.wait(
+      [&](const Seen& value) { return std::ranges::find(value.heartbeats, held_up) != value.heartbeats.end(); });
 }
 
 TEST_F(FeedTest, NothingIsReadForAProjectionWithoutMembers) {

@@ -34,7 +34,7 @@ void HostedProjection::join(MemberId member, Window window, std::string descript
   unreadable_.clear();
   consumer->on_joined(machine_.cursor());
   consumer->on_resets(machine_.resets(), machine_.cursor());
-  members_.emplace(member, Link{std::move(description), std::move(consumer)});
+  members_.emplace(member, Link{std::move(description), std::move(consumer), true});
   machine_.join(member, window);
   machine_.tick(now_ms());
   settle();
@@ -108,7 +108,10 @@ void HostedProjection::settle() {
 
 void HostedProjection::carry_out(Actions actions) {
   for (auto& [member, delivery] : actions.deliveries) {
-    if (const auto found = members_.find(member); found != members_.end()) found->second.consumer->on_events(delivery);
+    const auto found = members_.find(member);
+    if (found == members_.end()) continue;
+    found->second.sent_since_heartbeat = true;
+    found->second.consumer->on_events(delivery);
   }
   for (auto& [member, reason] : actions.stops) {
     const auto found = members_.find(member);
@@ -118,6 +121,13 @@ void HostedProjection::carry_out(Actions actions) {
     consumer->on_stopped(reason);
   }
   for (StreamRead& read : actions.reads) host_.read_stream(name_, matcher(), std::move(read));
+}
+
+void HostedProjection::send_heartbeats() {
+  if (members_.empty()) return;
+  const model::GlobalPosition passed = cursor();
+  for (auto& [member, link] : members_)
+    if (!std::exchange(link.sent_since_heartbeat, false)) link.consumer->on_heartbeat(passed, tail_.head());
 }
 
 void HostedProjection::schedule_tick() {

@@ -38,6 +38,7 @@ class HostedProjection final : private Reader {
   void fail(MemberId member, std::optional<std::uint64_t> delivery, model::GlobalPosition position, std::string reason);
   void take_stream_events(const StreamEvents& events);
   void stop_members(const base::Error& reason);
+  void send_heartbeats();
   std::size_t member_count() const { return members_.size(); }
 
   void set_policy(const FailurePolicy& policy);
@@ -67,6 +68,7 @@ class HostedProjection final : private Reader {
   struct Link {
     std::string description;
     std::shared_ptr<Consumer> consumer;
+    bool sent_since_heartbeat = false;
   };
 
   void on_stretch(Stretch stretch) override;

@@ -71,6 +71,8 @@ class Consumer {
   // was built of its events should be built anew when the number is another than last time.
   virtual void on_resets(std::uint64_t resets, model::GlobalPosition cursor) { (void)resets, (void)cursor; }
   virtual void on_events(const Delivery& delivery) = 0;
+  // Nothing was sent for a while (FeedOptions::heartbeat): everything before `cursor` is done or held.
+  virtual void on_heartbeat(model::GlobalPosition cursor, model::GlobalPosition head) { (void)cursor, (void)head; }
   // The membership has ended and nothing follows. INVALID_ARGUMENT, FAILED_PRECONDITION: the projection has another
   // filter (both are shown), or what was acknowledged was not sent to this member. NOT_FOUND: it was deleted.
   // RESOURCE_EXHAUSTED: too many projections or members. UNAVAILABLE: the feed stops, or the store refuses writes; join

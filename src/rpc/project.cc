@@ -71,6 +71,13 @@ class Member final : public feed::Consumer {
     parts_.emplace_back(last);
     queue_.send(parts_);
   }
+  void on_heartbeat(model::GlobalPosition cursor, model::GlobalPosition head) override {
+    if (!queue_.is_ready()) return;
+    v1::ProjectResponse response;
+    response.set_cursor(cursor);
+    response.set_head(head);
+    queue_.send(response.SerializeAsString());
+  }
   void on_stopped(const base::Error& reason) override { finish(reason); }
 
   void finish(base::Error error) { queue_.stream().finish(net::Status::from(std::move(error))); }

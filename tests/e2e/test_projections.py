@@ -368,6 +368,15 @@ def test_operating_a_projection(server):
     assert Member(server, "p").first.cursor == 0  # a new one, with another filter
 
 
+def test_a_member_of_rare_events_hears_where_it_is(server):
+    member = Member(server, "rarely", categories=["rare"])
+    server.append("common-1", *["A"] * 20)
+    beat = member.batch()
+    assert (beat.batch, len(beat.events), beat.HasField("resets")) == (0, 0, False)
+    assert beat.cursor == beat.head == 20
+    member.leave()
+
+
 def test_wait_for_reads_your_own_writes_and_has_a_deadline(server):
     member = Member(server, "p", categories=["counter"])
     mine = server.execute("counter", "a", "Increment", '{"amount":1}').accepted.events[0].global_position
