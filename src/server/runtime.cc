@@ -229,8 +229,7 @@ class WiredRuntime final : public Runtime {
 base::Result<std::unique_ptr<Runtime>> Runtime::start(const Options& options) {
   store::RocksdbOptions store_options;
   // The versions of the streams of all entities in memory: the index is asked for none of them.
-  store_options.head_cache_streams =
-      std::max(store_options.head_cache_streams, options.cached_entities_max + options.cached_entities_max / 4);
+  store_options.head_cache_streams = std::max(store_options.head_cache_streams, options.cached_entities_max);
   store_options.path = options.store_path;
   auto store = store::open_rocksdb_store(store_options);
   if (!store) return std::unexpected(store.error());
