@@ -4,7 +4,7 @@ namespace thalo::command {
 
 void Entity::forget() {
   seat = Seat();
-  flight.reset();
+  flight = std::make_shared<Flight>(stream());
   command_ids = CommandIds();
   version = 0;
 }

@@ -48,24 +48,25 @@ enum class EntityState : std::uint8_t {
 };
 
 struct Entity {
-  explicit Entity(model::StreamName of) : stream(std::move(of)) {}
+  explicit Entity(model::StreamName of) : flight(std::make_shared<Flight>(std::move(of))) {}
 
-  const model::StreamName stream;
+  const model::StreamName& stream() const { return flight->stream; }
+
   EntityState state = EntityState::loading;
   bool snapshot_due = false;  // waits in the shard's queue of snapshots to take
   std::uint64_t version = 0;
   // While loading: from this position on events are applied one by one, to find the one the module cannot apply.
   model::Position careful_from = UINT64_MAX;
   Seat seat;
-  std::shared_ptr<Flight> flight;  // null until the first append of this incarnation
+  std::shared_ptr<Flight> flight;  // of this incarnation; never null
   CommandIds command_ids;
   std::uint64_t snapshot_version = 0;  // of the newest snapshot taken or restored
   std::chrono::steady_clock::time_point snapshot_time{};
   std::vector<Task> waiting;    // while not ready
   bool is_placeholder = false;  // the cache's own
 
-  bool has_appends_under_way() const { return flight != nullptr && flight->appends.load() > 0; }
-  bool is_ahead_of_its_stream() const { return flight != nullptr && flight->failed.load(); }
+  bool has_appends_under_way() const { return flight->appends.load() > 0; }
+  bool is_ahead_of_its_stream() const { return flight->failed.load(); }
   // Forgets what was built in memory; the stream name, those waiting and when a snapshot was taken stay.
   void forget();
 };
@@ -95,12 +96,12 @@ class EntityCache {
   struct Hash {
     using is_transparent = void;
     std::size_t operator()(std::string_view stream) const { return std::hash<std::string_view>{}(stream); }
-    std::size_t operator()(Place entity) const { return (*this)(entity->stream.text()); }
+    std::size_t operator()(Place entity) const { return (*this)(entity->stream().text()); }
   };
   struct Equal {
     using is_transparent = void;
-    bool operator()(Place entity, std::string_view stream) const { return entity->stream.text() == stream; }
-    bool operator()(std::string_view stream, Place entity) const { return entity->stream.text() == stream; }
+    bool operator()(Place entity, std::string_view stream) const { return entity->stream().text() == stream; }
+    bool operator()(std::string_view stream, Place entity) const { return entity->stream().text() == stream; }
     bool operator()(Place one, Place other) const { return one == other; }
   };
 

@@ -8,7 +8,7 @@ namespace {
 base::Error computed_from_lost_events(const Answer& answer) {
   return {
       base::Code::aborted,
-      "stream " + answer.flight->stream +
+      "stream " + answer.flight->stream.text() +
           ": an earlier command on this entity could not be stored, so this one was computed from events that do not "
           "exist; nothing of it is stored; retry"};
 }
@@ -108,7 +108,7 @@ void Gate::pass_on(std::vector<Held>& released) {
     Answer& answer = held.answer;
     if (held.is_append) {
       Flight& flight = *answer.flight;
-      if (flight.appends.fetch_sub(1) == 1 && flight.wake_wanted.exchange(false)) on_wake_(flight.stream);
+      if (flight.appends.fetch_sub(1) == 1 && flight.wake_wanted.exchange(false)) on_wake_(flight.stream.text());
     }
     if (answer.original) {
       on_original_(std::move(answer));

@@ -21,14 +21,15 @@
 
 #include "command/caller.h"
 #include "model/event.h"
+#include "model/stream_name.h"
 #include "store/store.h"
 
 namespace thalo::command {
 
-// What one incarnation of an entity has under way. Shared by the shard's thread and the committer's.
+// What one incarnation of an entity has under way, and its name. Shared by the shard's thread and the committer's.
 struct Flight {
-  explicit Flight(std::string of) : stream(std::move(of)) {}
-  const std::string stream;
+  explicit Flight(model::StreamName of) : stream(std::move(of)) {}
+  const model::StreamName stream;
   std::atomic<std::uint32_t> appends{0};  // handed to the store, outcome unknown
   std::atomic<bool> failed{false};        // an append failed: this incarnation is ahead of its stream
   std::atomic<bool> wake_wanted{false};   // the shard waits for appends to become 0

@@ -42,14 +42,14 @@ model::Accepted would_be_accepted(const Entity& entity, const model::Command& co
   out.events.reserve(events.size());
   const std::string metadata = event_metadata(command);
   for (model::NewEvent& event : events) {
-    out.events.push_back({0, entity.version + out.events.size(), command.time_ms, entity.stream.text(),
+    out.events.push_back({0, entity.version + out.events.size(), command.time_ms, entity.stream().text(),
                           std::move(event.type), std::move(event.data), metadata});
   }
   return out;
 }
 
 Error wrong_version(const Entity& entity, model::ExpectedVersion expected) {
-  return {Code::aborted, "stream " + entity.stream.text() + " has version " + std::to_string(entity.version) +
+  return {Code::aborted, "stream " + entity.stream().text() + " has version " + std::to_string(entity.version) +
                              ", not the expected " + std::to_string(expected.version()) +
                              "; nothing is stored; read it again and retry"};
 }
@@ -138,7 +138,7 @@ void Shard::take(Task task) {
   }
   if (entity->state == EntityState::ready) return execute(*entity, std::move(task));
   if (entity->waiting.size() >= options_.entity_queue_commands_max) {
-    return task.caller->answer(base::fail(Code::resource_exhausted, "entity " + entity->stream.text() +
+    return task.caller->answer(base::fail(Code::resource_exhausted, "entity " + entity->stream().text() +
                                                                         " is being rebuilt from its events and " +
                                                                         std::to_string(entity->waiting.size()) +
                                                                         " commands wait for it; retry with backoff"));
@@ -188,10 +188,10 @@ void Shard::take(const Describe& describe) {
 
 bool Shard::must_slow_down(const Entity& entity, const base::Error& error) {
   if (slow_lane_ == nullptr || error.code != Code::resource_exhausted) return false;
-  const std::string category(entity.stream.category());
+  const std::string category(entity.stream().category());
   if (slow_lane_->move_here(category)) {
     base::log::warn("aggregate moved to the slow lane: a call exceeded a limit or the budget of the fast lane",
-                    {{"aggregate", category}, {"stream", entity.stream.text()}, {"reason", error.message}});
+                    {{"aggregate", category}, {"stream", entity.stream().text()}, {"reason", error.message}});
   }
   return true;
 }
@@ -203,14 +203,14 @@ void Shard::pass_to_slow_lane(Task task) {
 
 void Shard::hand_over(Entity& entity) {
   std::vector<Task> waiting = std::move(entity.waiting);
-  const std::string stream = entity.stream.text();
+  const std::string stream = entity.stream().text();
   entities_.remove(stream);
   for (Task& task : waiting) pass_to_slow_lane(std::move(task));
 }
 
 bool Shard::must_rebuild(const Entity& entity) {
   if (!entity.seat.usable() || entity.is_ahead_of_its_stream() || is_slow(entity)) return true;
-  const auto* module = current_module(entity.stream.category());
+  const auto* module = current_module(entity.stream().category());
   if (module != nullptr && *module != entity.seat.slot().module()) return true;
   // A worn-out instance is left when others live in it too: alone, an entity as large as that would gain nothing.
   return entity.seat.slot().worn_out() && entity.seat.instance().entities() > 1 && !entity.has_appends_under_way();
@@ -225,7 +225,7 @@ void Shard::execute(Entity& entity, Task task) {
   if (!command.id.empty() && task.kind == TaskKind::execute) {
     if (const auto original = entity.command_ids.find(command.id)) {
       return gate_.let_out({std::move(task.caller), model::Accepted{}, entity.flight,
-                            OriginalEvents{entity.stream.text(), original->first, original->count}});
+                            OriginalEvents{entity.stream().text(), original->first, original->count}});
     }
   }
   if (!command.expected_version.accepts(entity.version)) {
@@ -256,7 +256,7 @@ void Shard::append(Entity& entity, Task task, std::vector<model::NewEvent> event
   views.reserve(events.size());
   for (model::NewEvent& event : events) {
     event.metadata = metadata;
-    accepted.events.push_back({0, entity.version + accepted.events.size(), task.command.time_ms, entity.stream.text(),
+    accepted.events.push_back({0, entity.version + accepted.events.size(), task.command.time_ms, entity.stream().text(),
                                event.type, event.data, metadata});
     views.push_back(accepted.events.back().view());
   }
@@ -266,11 +266,10 @@ void Shard::append(Entity& entity, Task task, std::vector<model::NewEvent> event
     entity.seat = Seat();
     if (must_slow_down(entity, applied.error())) return execute(entity, std::move(task));
     base::Error& error = applied.error();
-    error.message = "aggregate " + std::string(entity.stream.category()) + " cannot apply the events of its own " +
+    error.message = "aggregate " + std::string(entity.stream().category()) + " cannot apply the events of its own " +
                     task.command.name + "; nothing is stored: " + error.message;
     return answer(entity, task, std::unexpected(std::move(error)));
   }
-  if (entity.flight == nullptr) entity.flight = std::make_shared<Flight>(entity.stream.text());
   const std::size_t count = events.size();
   auto queued = hand_to_store(entity.flight, model::ExpectedVersion::exact(entity.version), task, std::move(events),
                               std::move(accepted));
@@ -296,7 +295,7 @@ void Shard::append_directly(Entity* entity, Task task) {
     entity->state = EntityState::ready;
   }
   std::shared_ptr<Flight> flight = entity != nullptr ? entity->flight : nullptr;
-  if (flight == nullptr) flight = std::make_shared<Flight>(stream.text());
+  if (flight == nullptr) flight = std::make_shared<Flight>(stream);
   if (entity != nullptr) {
     entity->flight = flight;
     entity->seat = Seat();  // it has not applied these; the next command rebuilds it once they are durable
@@ -317,7 +316,7 @@ base::Result<> Shard::hand_to_store(const std::shared_ptr<Flight>& flight, model
   // The chain's flag lives in the flight: one append of this incarnation that fails takes those decided on top of it
   // along.
   auto queued = store_.append(
-      {flight->stream, expected, std::move(events), task.command.time_ms, 0,
+      {flight->stream.text(), expected, std::move(events), task.command.time_ms, 0,
        task.kind == TaskKind::append ? nullptr : std::shared_ptr<std::atomic<bool>>(flight, &flight->failed)},
       *this);
   if (!queued) task.caller = gate_.take_back().caller;

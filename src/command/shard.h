@@ -106,7 +106,7 @@ class Shard final : public store::AppendSink {
 
   // The slow lane.
   bool is_slow(const Entity& entity) const {
-    return slow_lane_ != nullptr && slow_lane_->has(entity.stream.category());
+    return slow_lane_ != nullptr && slow_lane_->has(entity.stream().category());
   }
   bool must_slow_down(const Entity& entity, const base::Error& error);
   void hand_over(Entity& entity);

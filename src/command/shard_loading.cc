@@ -30,12 +30,12 @@ void Shard::rebuild(Entity& entity) {
 void Shard::start_loading(Entity& entity) {
   if (is_slow(entity)) return hand_over(entity);
   entity.state = EntityState::loading;
-  const auto* module = current_module(entity.stream.category());
+  const auto* module = current_module(entity.stream().category());
   if (module == nullptr) {
     return fail_loading(
-        entity, {Code::not_found, "no aggregate named '" + std::string(entity.stream.category()) + "' is loaded"});
+        entity, {Code::not_found, "no aggregate named '" + std::string(entity.stream().category()) + "' is loaded"});
   }
-  auto seat = instances_.seat(*module, entity.stream);
+  auto seat = instances_.seat(*module, entity.stream());
   if (!seat) {
     if (must_slow_down(entity, seat.error())) return hand_over(entity);
     return fail_loading(entity, seat.error());
@@ -43,7 +43,7 @@ void Shard::start_loading(Entity& entity) {
   entity.seat = *std::move(seat);
   if (!restore_snapshot(entity)) return;
   // Most streams are shorter than a slice and ready at once; a longer one takes its turn with the others.
-  const std::string stream = entity.stream.text();
+  const std::string stream = entity.stream().text();
   if (!load_slice(entity)) loading_.push_back(stream);
 }
 
@@ -61,7 +61,7 @@ void Shard::load_some() {
 bool Shard::load_slice(Entity& entity) {
   const bool careful = entity.version >= entity.careful_from;
   Slice slice(careful ? 1 : options_.replay_slice_events, options_.replay_slice_bytes);
-  auto read = store_.read_stream({.stream = entity.stream.text(),
+  auto read = store_.read_stream({.stream = entity.stream().text(),
                                   .from = entity.version,
                                   .direction = store::Direction::forwards,
                                   .limit = UINT64_MAX,
@@ -90,7 +90,7 @@ bool Shard::load_slice(Entity& entity) {
       }
       const model::Event& event = slice.events().front();
       fail_loading(entity, {applied.error().code,
-                            "entity " + entity.stream.text() + " is unavailable: its event " +
+                            "entity " + entity.stream().text() + " is unavailable: its event " +
                                 std::to_string(event.position) + " (" + event.type +
                                 ") cannot be applied: " + applied.error().message + "; publish a module that can",
                             applied.error().permanent});
@@ -113,7 +113,7 @@ bool Shard::load_slice(Entity& entity) {
 
 void Shard::fail_loading(Entity& entity, const base::Error& error) {
   std::vector<Task> waiting = std::move(entity.waiting);
-  const std::string stream = entity.stream.text();
+  const std::string stream = entity.stream().text();
   entities_.remove(stream);
   for (Task& task : waiting) task.caller->answer(std::unexpected(error));
 }

@@ -66,12 +66,12 @@ class Shard::SnapshotSaver final : public Caller {
 
 void Shard::note_version(Entity& entity) {
   if (entity.snapshot_due || !entity.seat.slot().module()->snapshot_format()) return;
-  const auto own = options_.snapshot_events_of.find(entity.stream.category());
+  const auto own = options_.snapshot_events_of.find(entity.stream().category());
   const std::uint64_t events = own != options_.snapshot_events_of.end() ? own->second : options_.snapshot_events;
   if (events == 0 || entity.version - entity.snapshot_version < events) return;
   if (std::chrono::steady_clock::now() - entity.snapshot_time < options_.snapshot_interval) return;
   entity.snapshot_due = true;
-  snapshots_due_.push_back(entity.stream.text());
+  snapshots_due_.push_back(entity.stream().text());
 }
 
 void Shard::take_due_snapshot() {
@@ -92,14 +92,14 @@ void Shard::take_snapshot(Entity& entity) {
   if (!state) {
     entity.seat.slot().check();
     base::log::warn("snapshot failed; the entity goes on without",
-                    {{"stream", entity.stream.text()}, {"reason", state.error().message}});
+                    {{"stream", entity.stream().text()}, {"reason", state.error().message}});
     if (!entity.seat.usable()) must_slow_down(entity, state.error());
     return;
   }
   entity.snapshot_version = entity.version;
   store::Snapshot snapshot{entity.version, module.digest(), module.snapshot_format().value_or(""),
                            pack(*state, entity.command_ids)};
-  gate_.let_out({std::make_unique<SnapshotSaver>(inbox_, SaveSnapshot{entity.stream.text(), std::move(snapshot)}),
+  gate_.let_out({std::make_unique<SnapshotSaver>(inbox_, SaveSnapshot{entity.stream().text(), std::move(snapshot)}),
                  model::Accepted{}, entity.flight, std::nullopt});
 }
 
@@ -112,11 +112,11 @@ void Shard::take(const SaveSnapshot& save) {
 bool Shard::restore_snapshot(Entity& entity) {
   const std::shared_ptr<const wasm::Module> module = entity.seat.slot().module();
   if (!module->snapshot_format() || entity.careful_from != UINT64_MAX) return true;
-  auto stored = store_.load_snapshot(entity.stream.text());
+  auto stored = store_.load_snapshot(entity.stream().text());
   // A snapshot is a cache: whatever is wrong with it, the events are replayed.
   if (!stored || !*stored) return true;
   const store::Snapshot& snapshot = **stored;
-  auto version = store_.stream_version(entity.stream.text());
+  auto version = store_.stream_version(entity.stream().text());
   if (!version || snapshot.version > *version || !fits(snapshot, *module)) return true;
   auto unpacked = unpack(snapshot.data);
   auto restored = unpacked ? entity.seat.instance().restore(entity.seat.handle(), unpacked->state)
@@ -127,12 +127,12 @@ bool Shard::restore_snapshot(Entity& entity) {
     return true;
   }
   base::log::warn("snapshot cannot be restored; replaying the events instead",
-                  {{"stream", entity.stream.text()}, {"reason", restored.error().message}});
-  if (auto deleted = store_.delete_snapshot(entity.stream.text()); !deleted) {
-    base::log::warn("snapshot not deleted", {{"stream", entity.stream.text()}, {"reason", deleted.error().message}});
+                  {{"stream", entity.stream().text()}, {"reason", restored.error().message}});
+  if (auto deleted = store_.delete_snapshot(entity.stream().text()); !deleted) {
+    base::log::warn("snapshot not deleted", {{"stream", entity.stream().text()}, {"reason", deleted.error().message}});
   }
   entity.seat.slot().check();
-  auto seat = instances_.seat(module, entity.stream);
+  auto seat = instances_.seat(module, entity.stream());
   if (!seat) {
     fail_loading(entity, seat.error());
     return false;
