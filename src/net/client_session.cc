@@ -48,9 +48,9 @@ std::string percent_decoded(std::string_view text) {
 
 void append_message(std::string& out, std::string_view message) {
   const std::size_t size = out.size();
-  out.resize(size + message_prefix_bytes + message.size());
+  out.resize(size + message_prefix_bytes);
   write_message_prefix(out.data() + size, false, message.size());
-  std::memcpy(out.data() + size + message_prefix_bytes, message.data(), message.size());
+  out.append(message);
 }
 
 ssize_t read_request(nghttp2_session*, std::int32_t, std::uint8_t* out, std::size_t size, std::uint32_t* flags,
