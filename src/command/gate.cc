@@ -70,13 +70,10 @@ void Gate::release(std::span<store::AppendOutcome> outcomes) {
   if (runs_ != nullptr) runs_->begin();
   pass_on(released);
   if (runs_ != nullptr) runs_->end();
-  bool wake_shard = false;
-  {
-    std::lock_guard lock(mutex_);
-    unfinished_ -= outcomes.size();
-    wake_shard = shard_waits_;
-  }
-  if (wake_shard) drained_.notify_one();
+  // Under the lock: a shard that has nothing unfinished any more may end, and this gate with it.
+  std::lock_guard lock(mutex_);
+  unfinished_ -= outcomes.size();
+  if (shard_waits_) drained_.notify_one();
 }
 
 void Gate::settle(Held& held, base::Result<store::Appended>* appended) {
