@@ -5,6 +5,7 @@
 #include <variant>
 #include <vector>
 
+#include "build/tools.h"
 #include "wasm/wasmtime_engine.h"
 
 namespace thalo::build {
@@ -112,6 +113,8 @@ class Subject {
   bool snapshots_;
 };
 
+constexpr std::uintmax_t compiled_bytes_max = std::uintmax_t{1} << 30;
+
 constexpr std::string_view advice =
     "; look for global variables, clocks, random numbers and the order of hash maps: what time or chance decides "
     "belongs "
@@ -148,8 +151,11 @@ base::Result<> check_replay(const wasm::Module& module, const SmokeCommand& comm
 
 }  // namespace
 
-base::Result<std::string> check_behaviour(std::string_view component, const SmokeCommand& command) {
-  const auto engine = wasm::make_wasmtime_engine({});
+base::Result<std::string> check_behaviour(std::string_view component, const SmokeCommand& command,
+                                          const std::filesystem::path& compiled_folder) {
+  // Another check may be using it: an entry is read whole, and one that is gone is compiled again.
+  if (!compiled_folder.empty()) remove_when_larger(compiled_folder, compiled_bytes_max);
+  const auto engine = wasm::make_wasmtime_engine({.cache_folder = compiled_folder});
   if (!engine) return std::unexpected(engine.error());
   const auto module = (*engine)->load("check", component);
   if (!module) return misbehaves("the runtime would not load it: " + module.error().message);

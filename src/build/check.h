@@ -1,6 +1,7 @@
 // Whether a built aggregate behaves: `thalo build --check`. Any thread.
 #pragma once
 
+#include <filesystem>
 #include <string>
 #include <string_view>
 
@@ -19,6 +20,11 @@ struct SmokeCommand {
 // answer, for people, e.g. `Incremented {"amount":1}`. FAILED_PRECONDITION: the runtime would not load it, it traps, or
 // the answers or what follows from them differ in a byte, with where to look. INVALID_ARGUMENT: a command of one's own
 // that it does not know or cannot read.
-base::Result<std::string> check_behaviour(std::string_view component, const SmokeCommand& command);
+//
+// What the engine compiles is kept in `compiled_folder`, up to 1 GiB, so that checking the same module again does not
+// compile it again; empty, or a folder that cannot be used (a warning in the log): nothing is kept. Whoever may write
+// to it may run code here: it is made for this user alone.
+base::Result<std::string> check_behaviour(std::string_view component, const SmokeCommand& command,
+                                          const std::filesystem::path& compiled_folder = {});
 
 }  // namespace thalo::build

@@ -3,6 +3,10 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/stat.h>
+
+#include <filesystem>
+#include <map>
 
 #include "build/build.h"
 #include "build/temporary_folder.h"
@@ -39,7 +43,54 @@ TEST(CheckBehaviour, ATrapAndABrokenContractAreFound) {
 TEST(CheckBehaviour, WhatTheRuntimeWouldNotLoadIsNotLoaded) {
   const auto answer = check_behaviour(guests::assemble("(component)"), {});
   ASSERT_FALSE(answer);
-  EXPECT_THAT(answer.error().message, HasSubstr("the runtime would not load it"));
+  EXPECT_EQ(answer.error().code, Code::failed_precondition);
+  EXPECT_THAT(answer.error().message,
+              AllOf(HasSubstr("the runtime would not load it"), HasSubstr("of another world"), HasSubstr("nothing")));
+
+  // A counter in all that it exports.
+  const auto importing = guests::make({.parts = {{"imports", R"((import "plugin" (core module $plugin)))"}}});
+  const auto refused = check_behaviour(importing, {});
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, Code::failed_precondition);
+  EXPECT_THAT(refused.error().message, AllOf(HasSubstr("the runtime would not load it"), HasSubstr("plugin")));
+}
+
+// The files in `folder` with their inodes: one that is written anew is another.
+std::map<std::string, ino_t> files_in(const std::filesystem::path& folder) {
+  std::map<std::string, ino_t> files;
+  for (const auto& entry : std::filesystem::directory_iterator(folder)) {
+    struct stat status{};
+    EXPECT_EQ(::stat(entry.path().c_str(), &status), 0);
+    files[entry.path().filename()] = status.st_ino;
+  }
+  return files;
+}
+
+TEST(CheckBehaviour, WhatWasCompiledIsKeptForTheNextCheckOfTheSameModule) {
+  const auto folder = TemporaryFolder::make("check-test");
+  ASSERT_TRUE(folder);
+  const auto compiled = folder->path() / "cache" / "compiled";
+  ASSERT_EQ(check_behaviour(guests::counter(), {}, compiled).value(), "refused as unknown");
+  const auto kept = files_in(compiled);
+  ASSERT_EQ(kept.size(), 1u);
+  EXPECT_EQ(check_behaviour(guests::counter(), {"increment", "3"}, compiled).value(), "Incremented 3");
+  EXPECT_EQ(files_in(compiled), kept);
+
+  // What is damaged is compiled anew.
+  std::filesystem::resize_file(compiled / kept.begin()->first, 1000);
+  EXPECT_EQ(check_behaviour(guests::counter(), {"increment", "3"}, compiled).value(), "Incremented 3");
+  EXPECT_GT(std::filesystem::file_size(compiled / kept.begin()->first), 1000u);
+}
+
+TEST(CheckBehaviour, AFolderThatCannotBeUsedIsToldAndTheCheckGoesOnWithoutIt) {
+  const auto folder = TemporaryFolder::make("check-test");
+  ASSERT_TRUE(folder);
+  const auto file = folder->path() / "file";
+  ASSERT_TRUE(env::write_file_atomically(file, "in the way"));
+  ::testing::internal::CaptureStderr();
+  EXPECT_EQ(check_behaviour(guests::counter(), {"increment", "3"}, file / "compiled").value(), "Incremented 3");
+  EXPECT_THAT(::testing::internal::GetCapturedStderr(),
+              AllOf(HasSubstr("compiled modules are not cached"), HasSubstr(file.string())));
 }
 
 // A counter in C++ whose `handle` has `rule` in it.

@@ -18,7 +18,7 @@ base::Result<std::filesystem::path> install_once(
     const std::function<base::Result<>(const std::filesystem::path& fresh)>& install);
 
 // Removes `folder` when what is in it is larger than `bytes_max`, for what a tool keeps and never removes itself. True:
-// it has gone. Nobody else may use it meanwhile.
+// it has gone. Whoever uses it meanwhile must bear that.
 bool remove_when_larger(const std::filesystem::path& folder, std::uintmax_t bytes_max);
 
 // Writes a line; what cannot be written is lost.

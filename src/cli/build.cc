@@ -68,7 +68,7 @@ int check(const BuildFlags& flags, const build::Built& built) {
     command.name = flags.check_command.substr(0, space);
     if (space != std::string::npos) command.payload = flags.check_command.substr(space + 1);
   }
-  const auto answer = build::check_behaviour(built.component, command);
+  const auto answer = build::check_behaviour(built.component, command, build::default_cache_folder() / "compiled");
   if (!answer) return report(answer.error());
   if (flags.json) return exit_ok;
   std::cout << "    command  " << command.name << " in fresh and used instances: " << *answer << std::endl;

@@ -154,8 +154,6 @@ def test_what_does_not_compile_is_said_by_the_tool_and_leaves_no_module(language
 
 
 def test_the_check_passes_the_template_and_fails_on_a_variable_that_all_entities_share(language, tmp_path):
-    if language.name == "python":
-        pytest.skip("--check compiles the 19 MB of Python's interpreter each time, without a cache")
     thalo("new", "shop", "--lang", language.name, cwd=tmp_path)
     flags = ("--check", "--check-command", 'OpenShop {"title":"x"}')
     checked = build(tmp_path / "shop", tmp_path / "modules", *flags)
@@ -171,6 +169,35 @@ def test_the_check_passes_the_template_and_fails_on_a_variable_that_all_entities
     source.write_text(text)
     failed = build(tmp_path / "shop", tmp_path / "modules", *flags)
     assert failed.returncode == 1 and "depends on what its instance has done for other entities" in failed.stderr, failed.stderr
+    assert not (tmp_path / "modules").exists()
+
+
+OTHER_WORLD = """/* THALO_EXPORT( is not here */
+__attribute__((export_name("thalo:aggregate/aggregate@1.0.0#[constructor]entity"))) int entity(char *id, int size) {
+  (void)id;
+  return size;
+}
+"""
+CLOCK = """
+__attribute__((import_module("host"), import_name("clock"))) unsigned long long host_clock(void);
+__attribute__((export_name("now"))) unsigned long long now(void) { return host_clock(); }
+"""
+
+
+def test_the_check_refuses_another_world_and_an_import_from_outside(tmp_path):
+    assert thalo("new", "shop", "--lang", "c", cwd=tmp_path).returncode == 0
+    flags = ("--check", "--check-command", 'OpenShop {"title":"x"}')
+    checked = build(tmp_path / "shop", tmp_path / "modules", *flags)
+    if "NOT_FOUND" in checked.stderr:
+        pytest.skip("no C compiler for WebAssembly on this machine")
+    assert checked.returncode == 0, checked.stderr
+    source = tmp_path / "shop" / "shop.c"
+    good = source.read_text()
+    for text, reason in ((OTHER_WORLD, "thalo:aggregate/aggregate@1.0.0"), (good + CLOCK, "host")):
+        source.write_text(text)
+        refused = build(tmp_path / "shop", tmp_path / "modules", *flags)
+        assert refused.returncode == 1 and refused.stdout == "", refused.stdout
+        assert "error: " in refused.stderr and reason in refused.stderr, refused.stderr
     assert not (tmp_path / "modules").exists()
 
 
