@@ -67,20 +67,11 @@ base::Result<CargoToolchain> try_pair(const Pair& pair, const std::string& path,
   toolchain.cargo = pair.cargo;
   toolchain.name = "cargo, " + version.substr(0, version.find(' ', version.find(' ') + 1));
   toolchain.environment = {{"RUSTC", pair.rustc.string()}};
-  std::error_code error;
-  for (const auto* target : targets) {
-    const auto libraries = ask(pair, folder, {"--print", "target-libdir", "--target", target});
-    if (libraries.empty() || !fs::exists(libraries, error)) continue;
-    toolchain.target = target;
-    return toolchain;
-  }
-  const fs::path rustlib = fs::path(ask(pair, folder, {"--print", "sysroot"})) / "lib" / "rustlib";
-  if (!fs::exists(rustlib / "src" / "rust" / "library" / "std" / "Cargo.toml", error)) {
-    return base::fail(Code::not_found, "neither the target wasm32-unknown-unknown nor the standard library's sources");
-  }
   const auto linker = find_linker(path);
-  if (!linker) return base::fail(Code::not_found, "no wasm-ld, the linker of LLVM");
-  toolchain.target = targets[0];
+  auto target = choose_target(ask(pair, folder, {"--print", "sysroot"}), linker.has_value());
+  if (!target) return std::unexpected(target.error());
+  toolchain.target = target->name;
+  if (!target->builds_std) return toolchain;
   toolchain.builds_std = true;
   toolchain.flags = {"-Zbuild-std=std,panic_abort"};
   toolchain.environment.emplace_back("RUSTC_BOOTSTRAP", "1");
@@ -110,6 +101,28 @@ std::vector<CargoPackage> packages_in(const nlohmann::json& metadata) {
 }
 
 }  // namespace
+
+base::Result<CargoTarget> choose_target(const fs::path& sysroot, bool has_linker) {
+  const auto rustlib = sysroot / "lib" / "rustlib";
+  const auto exists = [](const fs::path& path) {
+    std::error_code error;
+    return fs::exists(path, error);
+  };
+  for (const auto* target : targets) {
+    if (exists(rustlib / target / "lib")) return CargoTarget{target, false};
+  }
+  const bool sources = exists(rustlib / "src" / "rust" / "library" / "std" / "Cargo.toml");
+  if (sources && has_linker) return CargoTarget{targets[0], true};
+  if (exists(rustlib / "wasm32-wasip2" / "lib")) {
+    return base::fail(
+        Code::not_found,
+        "of its targets for WebAssembly only wasm32-wasip2 is installed, whose modules import WASI, which "
+        "an aggregate may not; run: rustup target add wasm32-unknown-unknown");
+  }
+  return base::fail(Code::not_found,
+                    sources ? "no wasm-ld, the linker of LLVM"
+                            : "neither the target wasm32-unknown-unknown nor the standard library's sources");
+}
 
 base::Result<CargoToolchain> find_cargo(const std::string& path, const fs::path& folder) {
   std::string tried;

@@ -22,6 +22,17 @@ struct CargoToolchain {
   bool builds_std = false;
 };
 
+// How a rustc builds for WebAssembly.
+struct CargoTarget {
+  std::string name;  // e.g. "wasm32-unknown-unknown"
+  bool builds_std = false;
+};
+
+// What the rustc with this sysroot (`rustc --print sysroot`) can build for, the best first: a target whose standard
+// library is there, or the library's sources when `has_linker`. Looks at the folders only. NOT_FOUND says what is
+// missing; wasm32-wasip2 does not do, for what it makes imports WASI.
+base::Result<CargoTarget> choose_target(const std::filesystem::path& sysroot, bool has_linker);
+
 // The first in the folders of `path` ($PATH's form) that has the standard library for a WebAssembly target without an
 // operating system, or its sources and a linker. `folder`: where it is to run, because rustup chooses by folder.
 // NOT_FOUND lists what was tried and what to install.
