@@ -1,5 +1,5 @@
-# `cmake --install build/release --prefix /usr/local`: the two programs, their manual pages and completions, and the C++ SDK as the CMake
-# package `thalo` (find_package(thalo)).
+# `cmake --install build/release --prefix /usr/local`: the two programs, their manual pages and completions, and the C++ SDK and the client
+# library as the CMake package `thalo` (find_package(thalo COMPONENTS client)).
 include(GNUInstallDirs)
 include(CMakePackageConfigHelpers)
 
@@ -34,7 +34,13 @@ add_custom_command(OUTPUT ${reference}/api.md ${reference}/command-line.md ${ref
   DEPENDS thalo thalo-runtime ${CMAKE_SOURCE_DIR}/scripts/reference ${CMAKE_SOURCE_DIR}/proto/thalo.proto ${reference_sources} VERBATIM)
 add_custom_target(thalo_reference ALL DEPENDS ${reference}/api.md)
 install(DIRECTORY ${reference} DESTINATION ${CMAKE_INSTALL_DOCDIR})
-install(DIRECTORY ${CMAKE_SOURCE_DIR}/docs/guide DESTINATION ${CMAKE_INSTALL_DOCDIR})
+# The documents in the folders they have here, for their links to each other.
+install(FILES ${CMAKE_SOURCE_DIR}/README.md ${CMAKE_SOURCE_DIR}/ARCHITECTURE.md DESTINATION ${CMAKE_INSTALL_DOCDIR})
+install(DIRECTORY ${CMAKE_SOURCE_DIR}/docs DESTINATION ${CMAKE_INSTALL_DOCDIR})
+install(DIRECTORY ${CMAKE_SOURCE_DIR}/sdk ${CMAKE_SOURCE_DIR}/proto ${CMAKE_SOURCE_DIR}/wit DESTINATION ${CMAKE_INSTALL_DOCDIR}
+  FILES_MATCHING PATTERN *.md PATTERN *.proto PATTERN *.wit PATTERN node_modules EXCLUDE PATTERN target EXCLUDE)
+install(DIRECTORY ${CMAKE_SOURCE_DIR}/examples DESTINATION ${CMAKE_INSTALL_DOCDIR}
+  PATTERN CMakeLists.txt EXCLUDE PATTERN node_modules EXCLUDE PATTERN target EXCLUDE PATTERN __pycache__ EXCLUDE)
 
 set(package_folder ${CMAKE_INSTALL_LIBDIR}/cmake/thalo)
 configure_package_config_file(${CMAKE_SOURCE_DIR}/cmake/package/thalo-config.cmake.in ${CMAKE_BINARY_DIR}/package/thalo-config.cmake
@@ -42,3 +48,15 @@ configure_package_config_file(${CMAKE_SOURCE_DIR}/cmake/package/thalo-config.cma
 write_basic_package_version_file(${CMAKE_BINARY_DIR}/package/thalo-config-version.cmake COMPATIBILITY SameMinorVersion)
 install(FILES ${CMAKE_BINARY_DIR}/package/thalo-config.cmake ${CMAKE_BINARY_DIR}/package/thalo-config-version.cmake
   DESTINATION ${package_folder})
+
+# The client library, with what its headers need. Its folders keep their names below a folder of their own.
+set(client_headers ${CMAKE_INSTALL_INCLUDEDIR}/thalo-client)
+foreach(name client model base proto proto_client)
+  set_target_properties(thalo_${name} PROPERTIES EXPORT_NAME ${name})
+  install(TARGETS thalo_${name} EXPORT thalo-client ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR} INCLUDES DESTINATION ${client_headers})
+endforeach()
+foreach(header client/client client/projection client/projections client/types model/command model/event model/stream_name base/result)
+  get_filename_component(folder ${header} DIRECTORY)
+  install(FILES ${CMAKE_SOURCE_DIR}/src/${header}.h DESTINATION ${client_headers}/${folder})
+endforeach()
+install(EXPORT thalo-client FILE thalo-client.cmake NAMESPACE thalo:: DESTINATION ${package_folder})
