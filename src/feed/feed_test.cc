@@ -10,8 +10,6 @@
 #include <future>
 #include <mutex>
 
-#include "feed/filter.h"
-#include "feed/projection_record.h"
 #include "store/append_and_wait.h"
 #include "store/memory/memory_store.h"
 
@@ -142,6 +140,16 @@ class FeedTest : public ::testing::Test {
     std::promise<base::Result<ProjectionDescription>> promise;
     feed_->get("p", [&](base::Result<ProjectionDescription> found) { promise.set_value(std::move(found)); });
     return promise.get_future().get().value_or(ProjectionDescription{});
+  }
+  void pause() {
+    std::promise<base::Result<>> promise;
+    feed_->pause("p", [&](base::Result<> done) { promise.set_value(std::move(done)); });
+    EXPECT_TRUE(promise.get_future().get());
+  }
+  void resume() {
+    std::promise<base::Result<>> promise;
+    feed_->resume("p", [&](base::Result<> done) { promise.set_value(std::move(done)); });
+    EXPECT_TRUE(promise.get_future().get());
   }
   base::Result<Projections::Passed> wait_for(model::GlobalPosition position) {
     std::promise<base::Result<Projections::Passed>> promise;
@@ -379,6 +387,46 @@ TEST_F(FeedTest, WhoeverWaitsIsAnsweredInTimeAndMakesRoomWhenGone) {
   EXPECT_EQ(wait(std::chrono::milliseconds(1), {}).get().error().code, Code::deadline_exceeded);
 }
 
+TEST_F(FeedTest, WhoeverWaitsIsNotAnsweredBeforeThatVeryEventIsDone) {
+  append("x-1", 3);
+  auto consumer = std::make_shared<TestConsumer>();
+  auto membership = join(consumer);
+  consumer->wait_for_events(3);
+  for (const model::GlobalPosition position : {0U, 1U, 2U}) {
+    std::promise<base::Result<Projections::Passed>> promise;
+    auto passed = promise.get_future();
+    feed_->wait_for("p", position, clock_.steady_now() + patience,
+                    [&](base::Result<Projections::Passed> answer) { promise.set_value(std::move(answer)); });
+    // The feed answers in turn: were the event taken for done, the answer would be there before this one's.
+    EXPECT_EQ(describe().cursor, position);
+    EXPECT_EQ(passed.wait_for(std::chrono::seconds(0)), std::future_status::timeout) << position;
+    membership->acknowledge({}, position);
+    EXPECT_EQ(passed.get().value().cursor, position + 1);
+  }
+}
+
+TEST_F(FeedTest, APausedProjectionSendsNothingOfWhatIsNewOrWaits) {
+  append("x-1", 3);
+  auto consumer = std::make_shared<TestConsumer>();
+  auto membership = join(consumer, {.events = 1});
+  auto other = std::make_shared<TestConsumer>();
+  auto others = feed_->join({.name = "other"}, other);
+  consumer->wait_for_events(1);
+  pause();
+  // There is room for what was read already, and something new is there, which has reached everybody else.
+  membership->acknowledge({}, 0);
+  EXPECT_EQ(wait_for(0).value().cursor, 1U);
+  append("x-1", 1);
+  other->wait_for_events(4);
+  append("x-1", 1);
+  other->wait_for_events(5);
+  EXPECT_TRUE(describe().paused);
+  EXPECT_THAT(consumer->wait_for_events(1).positions, ElementsAre(0));
+  resume();
+  EXPECT_THAT(consumer->wait_for_events(2).positions, ElementsAre(0, 1));
+  EXPECT_FALSE(describe().paused);
+}
+
 TEST_F(FeedTest, AStoreThatFailsStopsItsProjections) {
   append("x-1", 2);
   auto consumer = std::make_shared<TestConsumer>();
@@ -416,41 +464,6 @@ TEST_F(FeedTest, AMembersLimitAndAProjectionsLimitAreSaid) {
   auto third = std::make_shared<TestConsumer>();
   auto other = feed_->join({.name = "other"}, third);
   EXPECT_THAT(third->wait_for_stop().message, HasSubstr("delete some"));
-}
-
-TEST(ProjectionRecordTest, RoundTripsAndRefusesWhatIsCut) {
-  ProjectionRecord record;
-  record.filter = {{.categories = {"a", "b"}, .streams = {"a-1"}, .types = {"T"}}, {.types = {"U"}}};
-  record.place = {.cursor = 300, .paused = true};
-  record.place.policy = {.attempts_max = 0, .backoff_first = std::chrono::milliseconds(7)};
-  record.place.held = {{.stream = "a-1",
-                        .state = HeldState::parked,
-                        .position = 4,
-                        .global_position = 290,
-                        .attempts = 5,
-                        .error = "no",
-                        .first_failed_ms = 1,
-                        .last_failed_ms = 1'700'000'000'000,
-                        .retry_at_ms = 0}};
-  const store::Cursor cursor = encode_record(record);
-  const auto decoded = decode_record("p", cursor);
-  ASSERT_TRUE(decoded) << decoded.error().message;
-  EXPECT_EQ(decoded->filter, record.filter);
-  EXPECT_EQ(decoded->place, record.place);
-  for (std::size_t size = 0; size < cursor.data.size(); ++size) {
-    const auto cut = decode_record("p", {.next = 1, .data = cursor.data.substr(0, size)});
-    ASSERT_FALSE(cut) << size;
-    EXPECT_EQ(cut.error().code, Code::data_loss);
-  }
-  EXPECT_FALSE(decode_record("p", {.next = 1, .data = cursor.data + "x"}));
-}
-
-TEST(FilterTest, IsComparedWithoutOrderAndRepetition) {
-  EXPECT_EQ(normalized({{.categories = {"b", "a", "b"}}, {.types = {"T"}}}),
-            normalized({{.types = {"T", "T"}}, {.categories = {"a", "b"}}}));
-  EXPECT_EQ(normalized({{.categories = {"a"}}, {}}), Filter{});
-  EXPECT_EQ(describe({{.categories = {"a", "b"}, .types = {"T"}}}), "category a or b, type T");
-  EXPECT_EQ(describe({}), "everything");
 }
 
 }  // namespace
