@@ -70,14 +70,30 @@ std::jthread watch_interrupts(std::stop_source& stop) {
   });
 }
 
+// Told only when there were some: a filter that leaves nothing out is no news.
+void tell_skipped(std::uint64_t skipped, model::GlobalPosition next) {
+  if (skipped == 0) return;
+  std::cout.flush();
+  std::cerr << skipped << (skipped == 1 ? " event" : " events") << " before global position " << next
+            << " did not match the filter\n";
+}
+
 int show_stored(client::Client& client, const TailFlags& flags, bool colour) {
   client::ReadAllOptions options;
   options.from = flags.from.value_or(0);
   options.categories = flags.filter.categories;
   options.streams = flags.filter.streams;
   options.types = flags.filter.types;
-  const auto next = client.read_all(options, [&](const client::Event& event) { return print(event, flags, colour); });
-  return next ? exit_ok : report(next.error());
+  std::uint64_t shown = 0;
+  bool ended_early = false;
+  const auto next = client.read_all(options, [&](const client::Event& event) {
+    ++shown;
+    ended_early = !print(event, flags, colour);
+    return !ended_early;
+  });
+  if (!next) return report(next.error());
+  if (!ended_early) tell_skipped(*next - options.from - shown, *next);
+  return exit_ok;
 }
 
 // Follows the store until Ctrl-C; a server that goes away is waited for.
@@ -87,6 +103,7 @@ int follow(client::Client& client, const TailFlags& flags, bool colour) {
   client::SubscribeOptions options{flags.from, flags.filter, milliseconds(0), stop.get_token()};
   bool lost = false;
   bool unseen_told = false;
+  std::optional<std::uint64_t> skipped = 0;  // of what was stored already; absent: told
   milliseconds backoff = backoff_first;
   const auto show = [&](const client::SubscriptionBatch& batch) {
     if (lost) std::cerr << "connected again; going on from global position " << *options.from << '\n';
@@ -94,6 +111,11 @@ int follow(client::Client& client, const TailFlags& flags, bool colour) {
     backoff = backoff_first;
     for (const client::Event& event : batch.events) {
       if (!print(event, flags, colour)) return false;
+    }
+    if (skipped) *skipped += batch.skipped;
+    if (batch.caught_up && skipped) {
+      tell_skipped(*skipped, batch.next);
+      skipped.reset();
     }
     if (!batch.unseen.empty() && !std::exchange(unseen_told, true)) {
       std::cerr << "nothing yet of";

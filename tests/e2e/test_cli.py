@@ -187,6 +187,25 @@ def test_tail_follows_and_goes_on_after_the_server_was_away(folder):
         assert follower.wait(30) == 0
 
 
+def test_tail_says_how_many_events_its_filter_left_out_and_what_of_it_was_never_seen(server):
+    server.append("counter-a", "A", "B")
+    server.append("noise-1", *["A"] * 40)
+    server.append("counter-b", "A")
+    words = ("--from", "1", "--category", "counter", "--category", "countr", "--json")
+    once = server.thalo("tail", "--no-follow", *words)
+    assert [e["global_position"] for e in lines(once.stdout)] == [1, 42]
+    assert once.stderr == "40 events before global position 43 did not match the filter\n"
+    assert server.thalo("tail", "--no-follow").stderr == "", "nothing was left out"
+    follower = subprocess.Popen([CLI, "tail", "-u", f"http://{server.target}", *words], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    assert [json.loads(follower.stdout.readline())["global_position"] for _ in range(2)] == [1, 42]
+    assert [follower.stderr.readline() for _ in range(2)] == [
+        "40 events before global position 43 did not match the filter\n",
+        "nothing yet of category countr\n",
+    ]
+    follower.send_signal(signal.SIGINT)
+    assert follower.wait(30) == 0
+
+
 def test_tail_starts_with_what_is_new(folder, server):
     server.execute("counter", "a", "Increment", '{"amount":1}')
     follower = subprocess.Popen([CLI, "tail", "-u", f"http://{server.target}"], stdout=subprocess.PIPE, text=True)
