@@ -71,11 +71,12 @@ def append(server, stream, events, type="Happened"):
 
 
 class Writer:
-    """Appends events over STREAMS streams of a category from a thread; what it was told is stored, in `stored`."""
+    """Appends events over STREAMS streams of a category from a thread; what it was told is stored, in `stored`, and how long the slowest append took."""
 
     def __init__(self, server, category, appends):
         self.server, self.category, self.appends = server, category, appends
         self.stored = 0
+        self.slowest_seconds = 0
         self.error = None
         self.thread = threading.Thread(target=self._run)
         self.thread.start()
@@ -83,8 +84,10 @@ class Writer:
     def _run(self):
         try:
             for i in range(self.appends):
+                begun = time.monotonic()
                 append(self.server, f"{self.category}-{i % STREAMS}", range(APPEND))
                 self.stored += APPEND
+                self.slowest_seconds = max(self.slowest_seconds, time.monotonic() - begun)
         except Exception as error:  # noqa: BLE001 - told by done()
             self.error = error
 

@@ -1,0 +1,53 @@
+"""How much a relay sends again after the runtime was killed: no more than docs/operating.md says."""
+
+from collections import Counter
+
+from harness import runtime
+from relay_targets import Redis, wait_until
+from test_relays import APPEND, BATCH, Writer, check_arrived, configured, relay, relays_of
+
+SAVE_SECONDS = 0.1
+
+
+def arrival_ms(id):
+    return int(id.split("-")[0])
+
+
+def arrivals(redis):
+    """Every entry with when it arrived, in milliseconds of Redis' clock."""
+    return [(arrival_ms(id), int(fields["global_position"])) for id, fields in redis.client().xrange("steady_events")]
+
+
+def arriving_for_ms(redis):
+    ends = redis.client().xrange("steady_events", count=1) + redis.client().xrevrange("steady_events", count=1)
+    return arrival_ms(ends[1][0]) - arrival_ms(ends[0][0]) if ends else 0
+
+
+def test_a_killed_runtime_repeats_what_came_since_its_place_was_saved_and_a_batch(folder):
+    redis = Redis(folder / "redis")
+    redis.start()
+    try:
+        config = configured(folder, relay(redis, "steady"))
+        with runtime(folder, *config) as server:
+            writer = Writer(server, "steady", 1_000_000)
+            # So long that saving once a second instead would show.
+            wait_until(lambda: arriving_for_ms(redis) >= 3000)
+            server.kill()
+            writer.thread.join(60)
+        before = arrivals(redis)
+        with runtime(folder, *config) as server:
+            head = relays_of(server)["to-redis"]["head"]
+            assert writer.stored <= head <= writer.stored + APPEND
+            duplicates = check_arrived(redis, "steady", head)
+        # A place that was about to be saved waits for the disk, as an append does, and for one that is being saved.
+        window_ms = 1000 * (SAVE_SECONDS + 2 * writer.slowest_seconds)
+        recent = sum(before[-1][0] - time <= window_ms for time, _ in before)
+        print(f"{duplicates} duplicates of {len(before)} events before the kill; {recent} came in the last {window_ms:.0f} ms")
+        assert duplicates <= recent + BATCH
+        copies = Counter(position for _, position in arrivals(redis))
+        assert max(copies.values()) <= 2
+        # They are those that came last before the kill, and nothing in between is left out.
+        again = sorted(position for position, count in copies.items() if count > 1)
+        assert again == [position for _, position in before][len(before) - len(again) :]
+    finally:
+        redis.kill()
