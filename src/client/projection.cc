@@ -76,6 +76,8 @@ class Session {
       withdrawn_.clear();
       if (auto joined = handler_.on_joined(response.cursor(), response.resets()); !joined) return joined;
     }
+    if (!response.unseen().empty())
+      handler_.on_unseen(std::vector<std::string>(response.unseen().begin(), response.unseen().end()));
     std::erase_if(withdrawn_, [&](const auto& stream) { return stream.second <= response.failures_seen(); });
     if (response.events().empty()) return {};
     const std::uint64_t batch = response.batch();

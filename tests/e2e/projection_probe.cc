@@ -1,5 +1,6 @@
 // A member of a projection made with the C++ client: projection_probe URL NAME CATEGORY. Prints a line for each event
-// it handles; an event whose data says {"fail":true} it fails, unless the file named by THALO_PROBE_MENDED is there.
+// it handles, and on standard error what of its filter was never seen; an event whose data says {"fail":true} it fails,
+// unless the file named by THALO_PROBE_MENDED is there.
 #include <cstdlib>
 #include <filesystem>
 #include <iostream>
@@ -23,6 +24,9 @@ class Probe final : public thalo::client::ProjectionHandler {
       std::cout << events[index].stream << ' ' << events[index].position << std::endl;
     }
     return {};
+  }
+  void on_unseen(std::span<const std::string> parts) override {
+    for (const std::string& part : parts) std::cerr << "nothing yet of " << part << std::endl;
   }
 };
 

@@ -168,6 +168,19 @@ def test_a_member_that_fails_an_event_keeps_the_order_of_its_stream(tmp_path):
             assert [line for line in lines if "good" in line] == [f"shop-good {position}" for position in (0, 1, 2)]
 
 
+def test_a_filter_that_nothing_matches_is_said_and_another_one_for_the_name_refused(tmp_path):
+    with runtime(tmp_path) as server:
+        url = f"http://{server.target}"
+        with running(PROBE, url, "p", "shopp", stderr=subprocess.PIPE, stdout=subprocess.PIPE) as probe:
+            assert probe.stderr.readline() == "nothing yet of category shopp\n"
+            refused = subprocess.run([PROBE, url, "p", "bank"], capture_output=True, text=True, timeout=60)
+            assert refused.returncode == 1
+            assert "category shopp" in refused.stderr and "category bank" in refused.stderr, refused.stderr
+            # It may appear later.
+            assert server.thalo("append", "shopp-1", "A", "{}").returncode == 0
+            assert probe.stdout.readline() == "shopp-1 0\n"
+
+
 def test_projections_are_operated_from_the_command_line(tmp_path):
     with runtime(tmp_path) as server:
         assert server.thalo("append", "shop-1", "A", "{}").returncode == 0
