@@ -2,9 +2,15 @@
  *
  * An aggregate is a struct for its state and two functions, named in a `thalo_aggregate` and exported by one line:
  *
- *   static void handle(const void *state, const thalo_message *command, const thalo_context *context, thalo_answer
- * *answer); static void apply(void *state, const thalo_message *event); const thalo_aggregate counter = {.size =
- * sizeof(Counter), .handle = handle, .apply = apply}; THALO_EXPORT(counter)
+ *   static void handle(const void *state, const thalo_message *command,
+ *                      const thalo_context *context, thalo_answer *answer);
+ *
+ *   static void apply(void *state, const thalo_message *event);
+ *
+ *   const thalo_aggregate counter = {
+ *       .size = sizeof(Counter), .handle = handle, .apply = apply};
+ *
+ *   THALO_EXPORT(counter)
  *
  * `handle` decides: it looks at the state, changes nothing, and says what happens (thalo_emit) or refuses
  * (thalo_reject). `apply` follows: it changes the state and decides nothing; it also runs for every stored event.
@@ -66,10 +72,12 @@ static inline thalo_text thalo_string(const thalo_message* message, const char* 
 static inline bool thalo_has(const thalo_message* message, const char* field);
 /* The field's JSON as it stands, for a JSON library of your own. */
 static inline thalo_text thalo_json(const thalo_message* message, const char* field);
-/* An object in a field. It must be left before the function returns; there is nothing to free. */
+/* An object or an array in a field. It is good until handle (or apply, or restore) returns; there is nothing to free.
+ */
 static inline thalo_message thalo_object(const thalo_message* message, const char* field);
-/* The entries of an object or the items of an array, one after the other, each an object (an item of another kind is
- * `thalo_value(item)`'s). Begin with `thalo_entry entry = {0}`. */
+/* The entries of an object or the items of an array, one after the other: `entry.key` and `entry.value`. Begin with
+ * `thalo_entry entry = {0}`. A value that is an object has fields; one that is none is read with NULL for the field:
+ * `thalo_string(&entry.value, NULL)`. */
 typedef struct thalo_entry thalo_entry;
 static inline bool thalo_next(const thalo_message* object, thalo_entry* entry);
 
@@ -77,7 +85,7 @@ static inline bool thalo_next(const thalo_message* object, thalo_entry* entry);
 
 static inline void thalo_emit(thalo_answer* answer, const char* event);
 static inline void thalo_reject(thalo_answer* answer, const char* error);
-/* The fields of what was begun last. */
+/* The fields of what was begun last, each once. In an array they are its items, with NULL for the field. */
 static inline void thalo_put_u64(thalo_answer* answer, const char* field, uint64_t value);
 static inline void thalo_put_i64(thalo_answer* answer, const char* field, int64_t value);
 static inline void thalo_put_double(thalo_answer* answer, const char* field, double value);
@@ -86,9 +94,12 @@ static inline void thalo_put_string(thalo_answer* answer, const char* field, tha
 static inline void thalo_put_null(thalo_answer* answer, const char* field);
 /* JSON as it stands; a text that is none makes the answer fail. */
 static inline void thalo_put_json(thalo_answer* answer, const char* field, thalo_text json);
-/* Between the two the fields are an object's. `field` of the first may be any text. */
+/* Between the two the fields are an object's. `field` of the first may be any text; `(thalo_text){0}` in an array. */
 static inline void thalo_begin_object(thalo_answer* answer, thalo_text field);
 static inline void thalo_end_object(thalo_answer* answer);
+/* Between the two the fields are an array's items. */
+static inline void thalo_begin_array(thalo_answer* answer, thalo_text field);
+static inline void thalo_end_array(thalo_answer* answer);
 
 /* ---- helpers ---- */
 

@@ -49,10 +49,12 @@ static inline const void* thalo_abi_result(thalo_outcome outcome, thalo_text sub
   }
   const thalo_answer* answer = &thalo_current.answer;
   const bool refused = outcome == thalo_failed_command;
+  /* A handler that could not read a field may have refused as well. */
+  const bool about_refusal = refused || outcome == thalo_failed_serialize_error;
   const thalo_text message = thalo_text_of(refused ? &answer->text : &thalo_current.failure);
   thalo_answered.failed = 1;
   thalo_answered.is.error.kind = (uint8_t)outcome;
-  thalo_answered.is.error.first = answer->rejection != NULL ? thalo_c_string(answer->rejection) : subject;
+  thalo_answered.is.error.first = about_refusal ? thalo_c_string(answer->rejection) : subject;
   if (outcome == thalo_failed_serialize_event) thalo_answered.is.error.first = message;
   thalo_answered.is.error.second = message;
   return &thalo_answered;
@@ -117,6 +119,28 @@ static inline const void* thalo_abi_apply(const thalo_aggregate* aggregate, thal
   return thalo_abi_result(thalo_succeeded, (thalo_text){NULL, 0});
 }
 
+/* What is missing in the aggregate is found while compiling, where the compiler can see through it; else at load. */
+#ifdef __OPTIMIZE__
+__attribute__((error("the thalo_aggregate has no .handle, the function that decides"))) void thalo_no_handle(void);
+__attribute__((error("the thalo_aggregate has no .apply, the function that changes the state"))) void thalo_no_apply(
+    void);
+__attribute__((error("the thalo_aggregate has a .snapshot_format but no .snapshot"))) void thalo_no_snapshot(void);
+__attribute__((error("the thalo_aggregate has a .snapshot_format but no .restore"))) void thalo_no_restore(void);
+#define THALO_REFUSE(condition, refuse)                           \
+  do {                                                            \
+    if (__builtin_constant_p(condition) && (condition)) refuse(); \
+  } while (0)
+#else
+#define THALO_REFUSE(condition, refuse) (void)0
+#endif
+
+static inline void thalo_check_whole(const thalo_aggregate* aggregate) {
+  const char* missing = thalo_missing(aggregate);
+  if (missing == NULL) return;
+  thalo_log(missing);
+  abort();
+}
+
 #define THALO_NAME(name) "thalo:aggregate/aggregate@1.0.0#" name
 #define THALO_EXPORTED(name) __attribute__((export_name(THALO_NAME(name)), used))
 #define THALO_AFTER(name) __attribute__((export_name("cabi_post_" THALO_NAME(name)), used))
@@ -128,6 +152,11 @@ static inline const void* thalo_abi_apply(const thalo_aggregate* aggregate, thal
     return thalo_abi_realloc(old, old_size, size);                                                                 \
   }                                                                                                                \
   THALO_EXPORTED("snapshot-format") const void* thalo_export_format(void) {                                        \
+    THALO_REFUSE(aggregate.handle == NULL, thalo_no_handle);                                                       \
+    THALO_REFUSE(aggregate.apply == NULL, thalo_no_apply);                                                         \
+    THALO_REFUSE(aggregate.snapshot_format != NULL && aggregate.snapshot == NULL, thalo_no_snapshot);              \
+    THALO_REFUSE(aggregate.snapshot_format != NULL && aggregate.restore == NULL, thalo_no_restore);                \
+    thalo_check_whole(&aggregate);                                                                                 \
     thalo_answered.failed = aggregate.snapshot_format != NULL; /* option's some */                                 \
     if (aggregate.snapshot_format != NULL) thalo_answered.is.value = thalo_c_string(aggregate.snapshot_format);    \
     return &thalo_answered;                                                                                        \

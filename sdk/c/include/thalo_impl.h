@@ -9,7 +9,7 @@
 /* ---- helpers ---- */
 
 static inline thalo_text thalo_c_string(const char* text) {
-  thalo_text whole = {text, strlen(text)};
+  thalo_text whole = {text, text == NULL ? 0 : strlen(text)};
   return whole;
 }
 
@@ -27,6 +27,16 @@ static inline thalo_text thalo_copy(thalo_text text) {
 }
 
 /* ---- from texts to an aggregate and back ---- */
+
+/* What an aggregate cannot do without and has not; null: it is whole. */
+static inline const char* thalo_missing(const thalo_aggregate* aggregate) {
+  if (aggregate->handle == NULL) return "the thalo_aggregate has no .handle, the function that decides";
+  if (aggregate->apply == NULL) return "the thalo_aggregate has no .apply, the function that changes the state";
+  if (aggregate->snapshot_format == NULL) return NULL;
+  if (aggregate->snapshot == NULL) return "the thalo_aggregate has a .snapshot_format but no .snapshot";
+  if (aggregate->restore == NULL) return "the thalo_aggregate has a .snapshot_format but no .restore";
+  return NULL;
+}
 
 typedef enum {
   thalo_failed_command,
@@ -52,6 +62,9 @@ static inline void thalo_call_done(thalo_call* call) {
   call->reading.matched = false;
   free(call->answer.text.data);
   free(call->answer.events);
+  free(call->answer.keys.slots);
+  free(call->reading.keys.slots);
+  memset(&call->reading.keys, 0, sizeof call->reading.keys);
   memset(&call->answer, 0, sizeof call->answer);
   call->failure.size = 0;
 }
@@ -64,6 +77,7 @@ static inline bool thalo_open_message(thalo_call* call, thalo_text name, thalo_t
   }
   const char* first = json.data;
   while (*first == ' ' || *first == '\t' || *first == '\n' || *first == '\r') first++;
+  message->json = (thalo_text){first, json.size - (size_t)(first - json.data)};
   if (*first == '{') return true;
   thalo_problem(&call->reading, "the payload must be an object, but is %.*s", json.size > 40 ? 40 : (int)json.size,
                 json.data);

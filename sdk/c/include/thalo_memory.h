@@ -64,4 +64,54 @@ static inline thalo_text thalo_text_of(const thalo_buffer* buffer) {
   return text;
 }
 
+/* ---- which keys the objects have had ---- */
+
+typedef struct {
+  uintptr_t at; /* of the key, from the base that the owner of the set says */
+  size_t size;
+  unsigned hash;
+  unsigned object; /* 0: the slot is free */
+} thalo_key;
+
+/* Objects are told apart by numbers from 1, so that one set serves all of a call. */
+typedef struct {
+  thalo_key* slots;
+  size_t room; /* a power of two, or 0 */
+  size_t count;
+  unsigned objects;
+} thalo_keys;
+
+static inline thalo_key* thalo_key_slot(const thalo_keys* keys, const char* base, thalo_key wanted) {
+  for (size_t at = wanted.hash;; at++) {
+    thalo_key* slot = &keys->slots[at & (keys->room - 1)];
+    if (slot->object == 0) return slot;
+    if (slot->hash != wanted.hash || slot->object != wanted.object || slot->size != wanted.size) continue;
+    if (memcmp((const char*)((uintptr_t)base + slot->at), (const char*)((uintptr_t)base + wanted.at), wanted.size) == 0)
+      return slot;
+  }
+}
+
+static inline void thalo_keys_grow(thalo_keys* keys, const char* base) {
+  thalo_keys more = {NULL, keys->room == 0 ? 16 : keys->room * 2, keys->count, keys->objects};
+  more.slots = (thalo_key*)calloc(more.room, sizeof(thalo_key));
+  if (more.slots == NULL) thalo_out_of_memory();
+  for (size_t at = 0; at < keys->room; at++) {
+    if (keys->slots[at].object != 0) *thalo_key_slot(&more, base, keys->slots[at]) = keys->slots[at];
+  }
+  free(keys->slots);
+  *keys = more;
+}
+
+/* False: the object has had that key. */
+static inline bool thalo_keys_add(thalo_keys* keys, unsigned object, const char* base, thalo_text key) {
+  if (keys->count * 2 >= keys->room) thalo_keys_grow(keys, base);
+  thalo_key wanted = {(uintptr_t)key.data - (uintptr_t)base, key.size, 2166136261u ^ object, object};
+  for (size_t at = 0; at < key.size; at++) wanted.hash = (wanted.hash ^ (unsigned char)key.data[at]) * 16777619u;
+  thalo_key* slot = thalo_key_slot(keys, base, wanted);
+  if (slot->object != 0) return false;
+  *slot = wanted;
+  keys->count++;
+  return true;
+}
+
 #endif

@@ -17,6 +17,7 @@ typedef struct {
   const char* names[THALO_NAMES_MAX];
   size_t names_count;
   bool matched;
+  thalo_keys keys; /* of the objects that thalo_next goes through */
 } thalo_reading;
 
 struct thalo_message {
@@ -31,6 +32,8 @@ struct thalo_entry {
   thalo_message value;
   const char* at; /* where the next one begins; null: at the first */
   size_t index;
+  bool keyed;      /* an object's entry, no array's item */
+  unsigned object; /* the number of the one that is gone through */
 };
 
 /* ---- reading JSON ---- */
@@ -223,7 +226,8 @@ static inline bool thalo_step(const thalo_message* message, thalo_entry* entry) 
   entry->key = (thalo_text){"", 0};
   const char* first = message->json.data;
   while (*first == ' ' || *first == '\t' || *first == '\n' || *first == '\r') first++;
-  if (*first == '{') {
+  entry->keyed = *first == '{';
+  if (entry->keyed) {
     const char* begin = cursor.at;
     thalo_skip_string(&cursor);
     const thalo_text quoted = {begin, (size_t)(cursor.at - begin)};
@@ -239,7 +243,9 @@ static inline bool thalo_step(const thalo_message* message, thalo_entry* entry) 
   return true;
 }
 
+/* A null field is the value itself. */
 static inline const char* thalo_path(const thalo_message* message, const char* field) {
+  if (field == NULL) return message->path;
   if (message->path[0] == '\0') return field;
   const size_t size = strlen(message->path) + strlen(field) + 2;
   char* path = (char*)thalo_take(&message->reading->arena, size);
@@ -247,13 +253,20 @@ static inline const char* thalo_path(const thalo_message* message, const char* f
   return path;
 }
 
-/* The last field of that name, as other readers have it. */
+static inline void thalo_wrong(const thalo_message* message, const char* field, const char* wanted, thalo_text json) {
+  const int shown = json.size > 40 ? 40 : (int)json.size;
+  thalo_problem(message->reading, "field `%s` must be %s, but is %.*s%s", thalo_path(message, field), wanted, shown,
+                json.data, json.size > 40 ? "…" : "");
+}
+
 static inline bool thalo_find(const thalo_message* message, const char* field, thalo_text* json) {
+  if (field == NULL) return *json = message->json, true;
   bool found = false;
-  thalo_entry entry = {{NULL, 0}, {{NULL, 0}, {NULL, 0}, NULL, NULL}, NULL, 0};
+  thalo_entry entry = {{NULL, 0}, {{NULL, 0}, {NULL, 0}, NULL, NULL}, NULL, 0, false, 0};
   const thalo_text wanted = thalo_c_string(field);
   while (thalo_step(message, &entry)) {
-    if (!thalo_equal(entry.key, wanted)) continue;
+    if (!entry.keyed || !thalo_equal(entry.key, wanted)) continue;
+    if (found) thalo_problem(message->reading, "field `%s` appears twice", thalo_path(message, field));
     *json = entry.value.json;
     found = true;
   }
@@ -264,14 +277,9 @@ static inline bool thalo_is_null(thalo_text json) { return json.size == 4 && mem
 
 static inline bool thalo_need(const thalo_message* message, const char* field, thalo_text* json) {
   if (thalo_find(message, field, json)) return true;
+  if (message->json.data[0] != '{') thalo_wrong(message, NULL, "an object", message->json);
   thalo_problem(message->reading, "missing field `%s`", thalo_path(message, field));
   return false;
-}
-
-static inline void thalo_wrong(const thalo_message* message, const char* field, const char* wanted, thalo_text json) {
-  const int shown = json.size > 40 ? 40 : (int)json.size;
-  thalo_problem(message->reading, "field `%s` must be %s, but is %.*s%s", thalo_path(message, field), wanted, shown,
-                json.data, json.size > 40 ? "…" : "");
 }
 
 static inline bool thalo_parse_magnitude(thalo_text json, bool* negative, uint64_t* value) {
@@ -372,16 +380,26 @@ static inline thalo_message thalo_object(const thalo_message* message, const cha
 }
 
 static inline bool thalo_next(const thalo_message* object, thalo_entry* entry) {
+  thalo_reading* reading = object->reading;
+  if (entry->at == NULL) {
+    entry->object = ++reading->keys.objects;
+    /* Only an item can be something else: thalo_object has looked at what it returned. */
+    const char first = object->json.data[0];
+    if (first != '{' && first != '[') thalo_wrong(object, NULL, "an object or an array", object->json);
+  }
   if (!thalo_step(object, entry)) return false;
   const size_t room = strlen(object->path) + entry->key.size + 24;
-  char* path = (char*)thalo_take(&object->reading->arena, room);
-  if (entry->key.size > 0) {
-    snprintf(path, room, "%s.%.*s", object->path, (int)entry->key.size, entry->key.data);
+  char* path = (char*)thalo_take(&reading->arena, room);
+  if (entry->keyed) {
+    snprintf(path, room, "%s%s%.*s", object->path, object->path[0] == '\0' ? "" : ".", (int)entry->key.size,
+             entry->key.data);
+    if (!thalo_keys_add(&reading->keys, entry->object, NULL, entry->key))
+      thalo_problem(reading, "field `%s` appears twice", path);
   } else {
     snprintf(path, room, "%s[%zu]", object->path, entry->index);
   }
   entry->value.path = path;
-  entry->value.reading = object->reading;
+  entry->value.reading = reading;
   entry->value.name = entry->key;
   return true;
 }

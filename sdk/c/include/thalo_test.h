@@ -46,6 +46,11 @@ static inline void thalo_test_drop(void* state) {
 
 /* Begins with a fresh entity. */
 static inline void thalo_given(const thalo_aggregate* aggregate) {
+  const char* missing = thalo_missing(aggregate);
+  if (missing != NULL) {
+    fprintf(stderr, "%s\n", missing);
+    exit(1);
+  }
   thalo_test_drop(thalo_tested.state);
   thalo_tested.aggregate = aggregate;
   thalo_tested.state = thalo_test_new();
@@ -125,6 +130,7 @@ static inline void thalo_test_when(const char* name, const char* payload, const 
   free(before.data);
   free(answer.text.data);
   free(answer.events);
+  free(answer.keys.slots);
 }
 
 static inline void thalo_test_expect(const char* prefix, const char* expected, const char* file, int line) {

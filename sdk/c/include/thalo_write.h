@@ -16,13 +16,41 @@ struct thalo_answer {
   size_t events_count;
   size_t events_room;
   const char* rejection; /* the error's name; the text is its JSON */
+  size_t rejection_size; /* what follows in the text was said after the refusal and does not happen; 0: nothing was */
   char problem[256];
-  int open;   /* objects that have begun and not ended */
-  bool first; /* no field has been written in the innermost */
+  int open;   /* objects and arrays that have begun and not ended */
+  bool first; /* nothing has been written in the innermost */
+  /* What each of them is: an object's number, or 0 for an array. */
+  unsigned levels[THALO_DEPTH_MAX + 1];
+  thalo_keys keys;
 };
 
 static inline void thalo_answer_problem(thalo_answer* answer, const char* field, const char* reason) {
-  if (answer->problem[0] == '\0') snprintf(answer->problem, sizeof answer->problem, "field `%s` %s", field, reason);
+  if (answer->problem[0] == '\0')
+    snprintf(answer->problem, sizeof answer->problem, "field `%s` %s", field == NULL ? "[]" : field, reason);
+}
+
+/* An object's number, or 0 for an array. */
+static inline unsigned thalo_level(const thalo_answer* answer) {
+  return answer->open < 1 ? 0
+                          : answer->levels[(answer->open > THALO_DEPTH_MAX ? THALO_DEPTH_MAX + 1 : answer->open) - 1];
+}
+
+static inline void thalo_open_level(thalo_answer* answer, bool is_array) {
+  if (answer->open > THALO_DEPTH_MAX) {
+    thalo_answer_problem(answer, "", "is nested deeper than 64");
+  } else {
+    answer->levels[answer->open] = is_array ? 0 : ++answer->keys.objects;
+  }
+  thalo_append(&answer->text, is_array ? "[" : "{", 1);
+  answer->open++;
+  answer->first = true;
+}
+
+static inline void thalo_close_level(thalo_answer* answer) {
+  thalo_append(&answer->text, thalo_level(answer) == 0 ? "]" : "}", 1);
+  answer->open--;
+  answer->first = false;
 }
 
 static inline bool thalo_is_utf8(thalo_text text) {
@@ -63,8 +91,9 @@ static inline void thalo_append_string(thalo_buffer* buffer, thalo_text text) {
 
 /* Closes what was begun, and says how long it is. */
 static inline void thalo_finish(thalo_answer* answer) {
-  if (answer->open > 1) thalo_answer_problem(answer, "", "is an object that was not ended (thalo_end_object)");
-  for (; answer->open > 0; answer->open--) thalo_append(&answer->text, "}", 1);
+  if (answer->open > 1) thalo_answer_problem(answer, "", "was begun and not ended (thalo_end_object, thalo_end_array)");
+  while (answer->open > 0) thalo_close_level(answer);
+  if (answer->rejection_size > 0) answer->text.size = answer->rejection_size;
   if (answer->events_count > 0) {
     thalo_written* last = &answer->events[answer->events_count - 1];
     if (last->size == 0) last->size = answer->text.size - last->begin;
@@ -72,14 +101,18 @@ static inline void thalo_finish(thalo_answer* answer) {
 }
 
 static inline void thalo_begin(thalo_answer* answer) {
-  thalo_append(&answer->text, "{", 1);
-  answer->open = 1;
-  answer->first = true;
+  answer->open = 0;
+  thalo_open_level(answer, false);
 }
 
 static inline void thalo_emit(thalo_answer* answer, const char* event) {
-  if (answer->rejection != NULL) return;
   thalo_finish(answer);
+  if (answer->rejection != NULL) {
+    /* Refused is refused: the event and its fields are written behind the refusal and forgotten. */
+    answer->rejection_size = answer->text.size;
+    thalo_begin(answer);
+    return;
+  }
   if (answer->events_count == answer->events_room) {
     answer->events_room = answer->events_room * 2 + 8;
     answer->events = (thalo_written*)realloc(answer->events, answer->events_room * sizeof(thalo_written));
@@ -92,19 +125,41 @@ static inline void thalo_emit(thalo_answer* answer, const char* event) {
 static inline void thalo_reject(thalo_answer* answer, const char* error) {
   /* Refused is refused: events that were said before do not happen. */
   answer->text.size = 0;
+  answer->rejection_size = 0;
   answer->events_count = 0;
   answer->rejection = error;
   thalo_begin(answer);
   thalo_put_string(answer, "type", thalo_c_string(error));
 }
 
+/* A problem with a field whose name need not be closed by a zero. */
+static inline void thalo_field_problem(thalo_answer* answer, thalo_text field, const char* reason) {
+  char name[64];
+  snprintf(name, sizeof name, "%.*s", (int)(field.size < sizeof name ? field.size : sizeof name - 1),
+           field.data == NULL ? "" : field.data);
+  thalo_answer_problem(answer, name, reason);
+}
+
+static inline void thalo_key_of(thalo_answer* answer, thalo_text field, unsigned object) {
+  const size_t begin = answer->text.size;
+  thalo_append_string(&answer->text, field);
+  const char* base = answer->text.data;
+  if (!thalo_keys_add(&answer->keys, object, base, (thalo_text){base + begin, answer->text.size - begin}))
+    thalo_field_problem(answer, field, "is put twice");
+  thalo_append(&answer->text, ":", 1);
+}
+
 static inline thalo_buffer* thalo_field(thalo_answer* answer, thalo_text field) {
+  const unsigned object = thalo_level(answer);
   if (answer->open == 0)
-    thalo_answer_problem(answer, field.data, "belongs to nothing: call thalo_emit or thalo_reject first");
+    thalo_field_problem(answer, field, "belongs to nothing: call thalo_emit or thalo_reject first");
+  else if (object == 0 && field.data != NULL)
+    thalo_field_problem(answer, field, "is in an array, whose items have no names: put it as NULL");
+  else if (object != 0 && field.data == NULL)
+    thalo_field_problem(answer, field, "needs a name: only the items of an array have none");
   if (!answer->first) thalo_append(&answer->text, ",", 1);
   answer->first = false;
-  thalo_append_string(&answer->text, field);
-  thalo_append(&answer->text, ":", 1);
+  if (object != 0 && field.data != NULL) thalo_key_of(answer, field, object);
   return &answer->text;
 }
 
@@ -150,19 +205,30 @@ static inline void thalo_put_json(thalo_answer* answer, const char* field, thalo
 
 static inline void thalo_begin_object(thalo_answer* answer, thalo_text field) {
   if (!thalo_is_utf8(field)) thalo_answer_problem(answer, "", "has a name that is no UTF-8");
-  thalo_append(thalo_field(answer, field), "{", 1);
-  answer->open++;
-  answer->first = true;
+  thalo_field(answer, field);
+  thalo_open_level(answer, false);
 }
 
 static inline void thalo_end_object(thalo_answer* answer) {
-  if (answer->open < 2) {
+  if (answer->open < 2 || thalo_level(answer) == 0) {
     thalo_answer_problem(answer, "", "ends an object that was not begun");
     return;
   }
-  thalo_append(&answer->text, "}", 1);
-  answer->open--;
-  answer->first = false;
+  thalo_close_level(answer);
+}
+
+static inline void thalo_begin_array(thalo_answer* answer, thalo_text field) {
+  if (!thalo_is_utf8(field)) thalo_answer_problem(answer, "", "has a name that is no UTF-8");
+  thalo_field(answer, field);
+  thalo_open_level(answer, true);
+}
+
+static inline void thalo_end_array(thalo_answer* answer) {
+  if (answer->open < 2 || thalo_level(answer) != 0) {
+    thalo_answer_problem(answer, "", "ends an array that was not begun");
+    return;
+  }
+  thalo_close_level(answer);
 }
 
 #endif

@@ -3,6 +3,7 @@
 
 typedef struct {
   uint64_t count;
+  uint64_t keys;
 } Thing;
 
 static void copy_fields(const thalo_message *command, thalo_answer *answer) {
@@ -20,6 +21,43 @@ static void copy_lines(const thalo_message *command, thalo_answer *answer) {
   uint64_t total = 0;
   while (thalo_next(&lines, &line)) total += thalo_u64(&line.value, "cents");
   thalo_put_u64(answer, "total", total);
+}
+
+static void copy_items(const thalo_message *command, thalo_answer *answer) {
+  const thalo_message tags = thalo_object(command, "tags"), numbers = thalo_object(command, "numbers"), rows = thalo_object(command, "rows");
+  thalo_entry tag = {0}, number = {0}, row = {0}, again = {0};
+  thalo_begin_array(answer, thalo_c_string("tags"));
+  while (thalo_next(&tags, &tag)) thalo_put_string(answer, NULL, thalo_string(&tag.value, NULL));
+  thalo_end_array(answer);
+  thalo_begin_array(answer, thalo_c_string("numbers"));
+  while (thalo_next(&numbers, &number)) thalo_put_i64(answer, NULL, thalo_i64(&number.value, NULL));
+  thalo_end_array(answer);
+  thalo_begin_array(answer, thalo_c_string("rows"));
+  while (thalo_next(&rows, &row)) {
+    thalo_entry cell = {0};
+    thalo_begin_array(answer, (thalo_text){0});
+    while (thalo_next(&row.value, &cell)) thalo_put_bool(answer, NULL, thalo_bool(&cell.value, NULL));
+    thalo_end_array(answer);
+  }
+  thalo_end_array(answer);
+  thalo_begin_array(answer, thalo_c_string("objects"));
+  while (thalo_next(&numbers, &again)) {
+    thalo_begin_object(answer, (thalo_text){0});
+    thalo_put_i64(answer, "n", thalo_i64(&again.value, NULL));
+    thalo_end_object(answer);
+  }
+  thalo_end_array(answer);
+}
+
+/* An object with keys from k0 on, which apply goes through. */
+static void put_many(uint64_t count, thalo_answer *answer) {
+  thalo_begin_object(answer, thalo_c_string("many"));
+  for (uint64_t at = 0; at < count; at++) {
+    char key[24];
+    snprintf(key, sizeof key, "k%llu", (unsigned long long)at);
+    thalo_put_u64(answer, key, at);
+  }
+  thalo_end_object(answer);
 }
 
 static void handle(const void *state, const thalo_message *command, const thalo_context *context, thalo_answer *answer) {
@@ -41,10 +79,43 @@ static void handle(const void *state, const thalo_message *command, const thalo_
     thalo_reject(answer, "No");
     thalo_put_string(answer, "id", context->id);
     thalo_emit(answer, "Copied");
+    thalo_put_u64(answer, "lost", 1);
+    thalo_emit(answer, "Copied");
+    thalo_put_u64(answer, "lost", 2);
   } else if (thalo_is(command, "Need")) {
     thalo_put_u64(answer, "orphan", thalo_u64(command, "u"));
   } else if (thalo_is(command, "Change")) {
     ((Thing *)state)->count++;
+  } else if (thalo_is(command, "Tags")) {
+    thalo_emit(answer, "Copied");
+    copy_items(command, answer);
+  } else if (thalo_is(command, "Many")) {
+    thalo_emit(answer, "Copied");
+    put_many(thalo_u64(command, "count"), answer);
+  } else if (thalo_is(command, "PutTwice")) {
+    thalo_emit(answer, "Copied");
+    thalo_put_u64(answer, "a", 1);
+    thalo_put_u64(answer, "b", 1);
+    thalo_put_bool(answer, "a", true);
+  } else if (thalo_is(command, "PutNamedItem")) {
+    thalo_emit(answer, "Copied");
+    thalo_begin_array(answer, thalo_c_string("items"));
+    thalo_put_u64(answer, "a", 1);
+    thalo_end_array(answer);
+  } else if (thalo_is(command, "PutNamelessField")) {
+    thalo_emit(answer, "Copied");
+    thalo_put_u64(answer, NULL, 1);
+  } else if (thalo_is(command, "PutTooDeep")) {
+    const uint64_t depth = thalo_u64(command, "depth");
+    thalo_emit(answer, "Copied");
+    thalo_begin_array(answer, thalo_c_string("deep"));
+    for (uint64_t at = 1; at < depth; at++) thalo_begin_array(answer, (thalo_text){0});
+    for (uint64_t at = 0; at < depth; at++) thalo_end_array(answer);
+  } else if (thalo_is(command, "EndOther")) {
+    thalo_emit(answer, "Copied");
+    thalo_begin_array(answer, thalo_c_string("items"));
+    thalo_end_object(answer);
+    thalo_end_array(answer);
   } else if (thalo_is(command, "Broken")) {
     thalo_emit(answer, "Copied");
     thalo_put_string(answer, "s", (thalo_text){"\xff", 1});
@@ -52,11 +123,16 @@ static void handle(const void *state, const thalo_message *command, const thalo_
 }
 
 static void apply(void *state, const thalo_message *event) {
-  if (thalo_is(event, "Copied") || thalo_is(event, "Summed")) ((Thing *)state)->count++;
+  if (!thalo_is(event, "Copied") && !thalo_is(event, "Summed")) return;
+  ((Thing *)state)->count++;
+  if (!thalo_has(event, "many")) return;
+  const thalo_message many = thalo_object(event, "many");
+  thalo_entry entry = {0};
+  while (thalo_next(&many, &entry)) ((Thing *)state)->keys++;
 }
 
-static void snapshot(const void *state, thalo_answer *out) { thalo_put_u64(out, "count", ((const Thing *)state)->count); }
-static void restore(void *state, const thalo_message *in) { ((Thing *)state)->count = thalo_u64(in, "count"); }
+static void snapshot(const void *state, thalo_answer *out) { thalo_put_u64(out, "count", ((const Thing *)state)->count), thalo_put_u64(out, "keys", ((const Thing *)state)->keys); }
+static void restore(void *state, const thalo_message *in) { ((Thing *)state)->count = thalo_u64(in, "count"), ((Thing *)state)->keys = thalo_u64(in, "keys"); }
 
 static const thalo_aggregate thing = {
     .size = sizeof(Thing), .handle = handle, .apply = apply, .snapshot_format = "thing-1", .snapshot = snapshot, .restore = restore};
@@ -73,7 +149,7 @@ static void fields_come_back_as_they_were(void) {
   copies("{\"u\":0,\"i\":-9223372036854775808,\"b\":true,\"s\":\"\"}");
   copies("{\"u\":9007199254740993,\"i\":9223372036854775807,\"b\":false}");
   copies("{\"u\":18446744073709551615,\"d\":0.5,\"s\":\"\xc3\xbcn\xf0\x9f\x98\x80 \\\"\\\\ \\u0000\",\"j\":[1,{\"a\":null}]}");
-  thalo_when("Copy", " { \"s\" : \"\\ud83d\\ude00\\u00fc\\/\\n\" , \"u\" : 1 , \"u\" : 2 } ");
+  thalo_when("Copy", " { \"s\" : \"\\ud83d\\ude00\\u00fc\\/\\n\" , \"u\" : 2 } ");
   thalo_then("Copied {\"u\":2,\"s\":\"\xf0\x9f\x98\x80\xc3\xbc/\\u000a\"}");
 }
 
@@ -115,7 +191,54 @@ static void lists_are_read_with_their_paths(void) {
   thalo_when("Sum", "{\"lines\":5}");
   thalo_then_failed("field `lines` must be an object or an array, but is 5");
   thalo_when("Sum", "{\"lines\":[5]}");
-  thalo_then_failed("missing field `lines[0].cents`");
+  thalo_then_failed("field `lines[0]` must be an object, but is 5");
+}
+
+static void items_need_not_be_objects(void) {
+  thalo_given(&thing);
+  thalo_when("Tags", "{\"tags\":[\"a\",\"\\u00fc\"],\"numbers\":[1,-2],\"rows\":[[true],[],[false,true]]}");
+  thalo_then("Copied {\"tags\":[\"a\",\"\xc3\xbc\"],\"numbers\":[1,-2],\"rows\":[[true],[],[false,true]],\"objects\":[{\"n\":1},{\"n\":-2}]}");
+  thalo_when("Tags", "{\"tags\":[],\"numbers\":[],\"rows\":[]}");
+  thalo_then("Copied {\"tags\":[],\"numbers\":[],\"rows\":[],\"objects\":[]}");
+  thalo_when("Tags", "{\"tags\":[\"a\",1],\"numbers\":[],\"rows\":[]}");
+  thalo_then_failed("field `tags[1]` must be a string, but is 1");
+  thalo_when("Tags", "{\"tags\":[],\"numbers\":[{}],\"rows\":[]}");
+  thalo_then_failed("field `numbers[0]` must be a whole number from -9223372036854775808 to 9223372036854775807, but is {}");
+  thalo_when("Tags", "{\"tags\":[],\"numbers\":[],\"rows\":[[],[1]]}");
+  thalo_then_failed("field `rows[1][0]` must be true or false, but is 1");
+  thalo_when("Tags", "{\"tags\":[],\"numbers\":[],\"rows\":[[],true]}");
+  thalo_then_failed("field `rows[1]` must be an object or an array, but is true");
+}
+
+static void what_appears_twice_is_refused(void) {
+  thalo_given(&thing);
+  thalo_when("Copy", "{\"u\":1,\"u\":2}");
+  thalo_then_failed("field `u` appears twice");
+  thalo_when("Copy", "{\"u\":1,\"\\u0075\":2}");
+  thalo_then_failed("field `u` appears twice");
+  thalo_when("Sum", "{\"lines\":[{\"cents\":1},{\"cents\":2,\"cents\":2}]}");
+  thalo_then_failed("field `lines[1].cents` appears twice");
+  thalo_when("Sum", "{\"lines\":{\"a\":{\"cents\":4},\"b\":{\"cents\":1},\"a\":{\"cents\":4}}}");
+  thalo_then_failed("field `lines.a` appears twice");
+  /* As many keys as make the set of them grow, all of them others. */
+  thalo_when("Many", "{\"count\":3000}");
+  thalo_check_state(Thing, state->count == 1 && state->keys == 3000);
+}
+
+static void an_answer_that_would_be_unreadable_fails(void) {
+  thalo_given(&thing);
+  thalo_when("PutTwice", "{}");
+  thalo_then_failed("field `a` is put twice");
+  thalo_when("PutNamedItem", "{}");
+  thalo_then_failed("field `a` is in an array, whose items have no names: put it as NULL");
+  thalo_when("PutNamelessField", "{}");
+  thalo_then_failed("field `` needs a name: only the items of an array have none");
+  thalo_when("PutTooDeep", "{\"depth\":63}");
+  thalo_check_state(Thing, state->count == 1);
+  thalo_when("PutTooDeep", "{\"depth\":65}");
+  thalo_then_failed("field `` is nested deeper than 64");
+  thalo_when("EndOther", "{}");
+  thalo_then_failed("field `` ends an object that was not begun");
 }
 
 static void what_is_no_json_is_refused(void) {
@@ -149,7 +272,21 @@ static void answers(void) {
   thalo_when("Need", "{\"u\":1}");
   thalo_then_failed("field `orphan` belongs to nothing: call thalo_emit or thalo_reject first");
   thalo_when("Nope", "{}");
-  thalo_then_failed("unknown command; known are Copy, Sum, Two, Regret, Need, Change, Broken");
+  thalo_then_failed("unknown command; known are Copy, Sum, Two, Regret, Need, Change, Tags, Many, PutTwice, PutNamedItem, PutNamelessField, PutTooDeep, EndOther, Broken");
+}
+
+static void what_is_missing_in_an_aggregate_is_named(void) {
+  const char *parts[] = {" .handle,", " .apply,", "no .snapshot", "no .restore"};
+  for (int part = 0; part < 4; part++) {
+    thalo_aggregate broken = thing;
+    if (part == 0) broken.handle = NULL;
+    if (part == 1) broken.apply = NULL;
+    if (part == 2) broken.snapshot = NULL;
+    if (part == 3) broken.restore = NULL;
+    const char *missing = thalo_missing(&broken);
+    if (missing == NULL || strstr(missing, parts[part]) == NULL) thalo_test_fail(__FILE__, __LINE__, "not named:", thalo_c_string(parts[part]));
+  }
+  if (thalo_missing(&thing) != NULL) thalo_test_fail(__FILE__, __LINE__, "something is missing", thalo_c_string(""));
 }
 
 static int failures_of(void (*wrong)(void)) {
@@ -170,8 +307,12 @@ int main(void) {
   fields_come_back_as_they_were();
   what_does_not_fit_is_named();
   lists_are_read_with_their_paths();
+  items_need_not_be_objects();
+  what_appears_twice_is_refused();
   what_is_no_json_is_refused();
   answers();
+  an_answer_that_would_be_unreadable_fails();
+  what_is_missing_in_an_aggregate_is_named();
   /* The kit finds what is wrong. */
   const int found = failures_of(another_event) == 1 && failures_of(no_rejection) == 1 && failures_of(an_unknown_event) == 1 && failures_of(a_changed_state) == 1;
   if (!found) fprintf(stderr, "the test kit let something pass\n");
