@@ -1,5 +1,6 @@
 #include "client/channel.h"
 
+#include <algorithm>
 #include <charconv>
 #include <cstdint>
 #include <utility>
@@ -17,6 +18,15 @@ bool is_port(std::string_view text) {
   std::uint16_t port = 0;
   const auto read = std::from_chars(text.data(), text.data() + text.size(), port);
   return read.ec == std::errc() && read.ptr == text.data() + text.size() && port != 0;
+}
+
+// How long one attempt to connect may take. A refused connection fails at once; this is for a server that accepts and
+// is too busy to answer, or a machine that says nothing. A second more than a call, so that the call's own timeout is
+// what ends it, and never without an end.
+int attempt_ms(std::chrono::milliseconds timeout) {
+  constexpr std::chrono::milliseconds longest = std::chrono::hours(1);
+  return static_cast<int>(
+      (std::clamp(timeout, std::chrono::milliseconds(0), longest) + std::chrono::seconds(1)).count());
 }
 
 }  // namespace
@@ -41,13 +51,16 @@ std::unexpected<base::Error> Channel::failed(const ::grpc::Status& status, const
   if (error.code == Code::unavailable && error.message.find("failed to connect") != std::string::npos) {
     error.message = "cannot reach " + url + "; is thalo-runtime running there? (" + error.message + ")";
   }
+  if (error.code == Code::deadline_exceeded && error.message == "Deadline Exceeded") {
+    error.message = url + " has not answered within the timeout; what was asked may still be carried out";
+  }
   const auto& trailers = context.GetServerTrailingMetadata();
   const auto pushback = trailers.find("grpc-retry-pushback-ms");
   error.permanent = pushback != trailers.end() && pushback->second == "-1";
   return std::unexpected(std::move(error));
 }
 
-base::Result<Channel> open_channel(std::string_view url) {
+base::Result<Channel> open_channel(std::string_view url, std::chrono::milliseconds timeout) {
   auto address = address_of(url);
   if (!address) return std::unexpected(address.error());
   ::grpc::ChannelArguments arguments;
@@ -55,8 +68,9 @@ base::Result<Channel> open_channel(std::string_view url) {
   arguments.SetMaxSendMessageSize(-1);
   // A server that was away is found again soon: grpc++ would wait for up to two minutes.
   arguments.SetInt(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, 100);
-  arguments.SetInt(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, 100);
   arguments.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, 1000);
+  // Its name misleads: it is the time limit of an attempt.
+  arguments.SetInt(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, attempt_ms(timeout));
   return Channel{std::string(url),
                  ::grpc::CreateCustomChannel("dns:///" + *address, ::grpc::InsecureChannelCredentials(), arguments)};
 }

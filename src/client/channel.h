@@ -4,6 +4,7 @@
 
 #include <grpcpp/grpcpp.h>
 
+#include <chrono>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -22,8 +23,13 @@ struct Channel {
   std::unexpected<base::Error> failed(const ::grpc::Status& status, const ::grpc::ClientContext& context) const;
 };
 
-// Connects at the first call. INVALID_ARGUMENT: `url` is neither `http://host:port` nor `host:port`.
-base::Result<Channel> open_channel(std::string_view url);
+// How long a call may take unless its client is told otherwise.
+constexpr std::chrono::milliseconds default_timeout{30'000};
+
+// Connects at the first call. A server that accepts the connection has the `timeout` of a call, and a second more, to
+// answer it; then, or at once when the connection is refused, calls fail with UNAVAILABLE. INVALID_ARGUMENT: `url` is
+// neither `http://host:port` nor `host:port`.
+base::Result<Channel> open_channel(std::string_view url, std::chrono::milliseconds timeout = default_timeout);
 
 // Moves the texts out of the message.
 Event event_from_wire(v1::Event& event);

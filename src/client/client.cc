@@ -78,16 +78,13 @@ Relay from_wire(v1::Relay& relay) {
 
 class GrpcClient final : public Client {
  public:
-  explicit GrpcClient(Channel channel) : channel_(std::move(channel)) {
-    admin_ = v1::Admin::NewStub(channel_.grpc);
-    commands_ = v1::Commands::NewStub(channel_.grpc);
-    entities_ = v1::Entities::NewStub(channel_.grpc);
-    events_ = v1::Events::NewStub(channel_.grpc);
-    modules_ = v1::Modules::NewStub(channel_.grpc);
-    subscriptions_ = v1::Subscriptions::NewStub(channel_.grpc);
-  }
+  explicit GrpcClient(Channel channel) { use(std::move(channel)); }
 
-  void set_timeout(std::chrono::milliseconds timeout) override { timeout_ = timeout; }
+  void set_timeout(std::chrono::milliseconds timeout) override {
+    timeout_ = timeout;
+    // A connection has its time limit from the start. The URL was legal, so it is legal now.
+    if (auto channel = open_channel(channel_.url, timeout)) use(*std::move(channel));
+  }
 
   base::Result<Outcome> execute(const Command& command) override {
     auto response = call(*commands_, &v1::Commands::Stub::Execute, to_wire(command));
@@ -328,6 +325,16 @@ class GrpcClient final : public Client {
   }
 
  private:
+  void use(Channel channel) {
+    channel_ = std::move(channel);
+    admin_ = v1::Admin::NewStub(channel_.grpc);
+    commands_ = v1::Commands::NewStub(channel_.grpc);
+    entities_ = v1::Entities::NewStub(channel_.grpc);
+    events_ = v1::Events::NewStub(channel_.grpc);
+    modules_ = v1::Modules::NewStub(channel_.grpc);
+    subscriptions_ = v1::Subscriptions::NewStub(channel_.grpc);
+  }
+
   template <class Stub, class Request, class Response>
   base::Result<Response> call(Stub& stub,
                               ::grpc::Status (Stub::*method)(::grpc::ClientContext*, const Request&, Response*),
@@ -349,8 +356,8 @@ class GrpcClient final : public Client {
     return channel_.failed(status, context);
   }
 
-  const Channel channel_;
-  std::chrono::milliseconds timeout_{30000};
+  Channel channel_;
+  std::chrono::milliseconds timeout_ = default_timeout;
   std::unique_ptr<v1::Admin::Stub> admin_;
   std::unique_ptr<v1::Commands::Stub> commands_;
   std::unique_ptr<v1::Entities::Stub> entities_;

@@ -25,7 +25,8 @@ class Client {
   static base::Result<std::unique_ptr<Client>> connect(std::string_view url);
   virtual ~Client() = default;
 
-  // How long a call may take, from then on; for reads it is not counted. Not while another thread calls.
+  // How long a call may take, from then on; for reads only making the connection is counted. Connects anew. Not while
+  // another thread calls.
   virtual void set_timeout(std::chrono::milliseconds timeout) = 0;
 
   virtual base::Result<Outcome> execute(const Command& command) = 0;

@@ -47,10 +47,13 @@ Request named(const std::string& name) {
 
 class GrpcProjections final : public Projections {
  public:
-  explicit GrpcProjections(Channel channel)
-      : channel_(std::move(channel)), stub_(v1::Projections::NewStub(channel_.grpc)) {}
+  explicit GrpcProjections(Channel channel) { use(std::move(channel)); }
 
-  void set_timeout(milliseconds timeout) override { timeout_ = timeout; }
+  void set_timeout(milliseconds timeout) override {
+    timeout_ = timeout;
+    // A connection has its time limit from the start. The URL was legal, so it is legal now.
+    if (auto channel = open_channel(channel_.url, timeout)) use(*std::move(channel));
+  }
 
   base::Result<std::vector<Projection>> list() override {
     auto response = call(&Stub::List, v1::ListProjectionsRequest());
@@ -111,6 +114,11 @@ class GrpcProjections final : public Projections {
   }
 
  private:
+  void use(Channel channel) {
+    channel_ = std::move(channel);
+    stub_ = v1::Projections::NewStub(channel_.grpc);
+  }
+
   template <class Request, class Response>
   base::Result<Response> call(::grpc::Status (Stub::*method)(::grpc::ClientContext*, const Request&, Response*),
                               const Request& request) const {
@@ -128,9 +136,9 @@ class GrpcProjections final : public Projections {
     return {};
   }
 
-  const Channel channel_;
-  const std::unique_ptr<Stub> stub_;
-  milliseconds timeout_{30'000};
+  Channel channel_;
+  std::unique_ptr<Stub> stub_;
+  milliseconds timeout_ = default_timeout;
 };
 
 }  // namespace

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import time
 
+import pytest
 from harness import CLI, add_module, runtime, thalo
 
 
@@ -266,3 +267,30 @@ def test_colours_only_on_a_terminal_that_wants_them(server):
         assert b"\x1b[" not in on_a_terminal(*words, env={"NO_COLOR": "1"}), words
         piped = thalo(*words)
         assert "\x1b[" not in piped.stdout + piped.stderr, words
+
+
+def test_a_server_that_is_busy_for_a_while_is_given_the_whole_timeout(server):
+    command = ["counter", "a", "Increment", '{"amount":1}', "--timeout-ms"]
+    server.process.send_signal(signal.SIGSTOP)
+    try:
+        late = server.thalo("execute", *command, "300")
+        assert late.returncode == 1 and "has not answered within the timeout" in late.stderr, late
+        patient = subprocess.Popen(
+            [CLI, "execute", "--url", f"http://{server.target}", *command, "100000"],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        with pytest.raises(subprocess.TimeoutExpired):
+            patient.wait(2)
+    finally:
+        server.process.send_signal(signal.SIGCONT)
+    out, err = patient.communicate(timeout=100)
+    assert patient.returncode == 0, (out, err)
+
+
+def test_a_server_that_is_not_there_fails_at_once(server):
+    server.stop()
+    # The harness waits for 120 s at most.
+    refused = server.thalo("execute", "counter", "a", "Increment", "{}", "--timeout-ms", "600000")
+    assert refused.returncode == 1 and "cannot reach http://127.0.0.1" in refused.stderr, refused
