@@ -50,13 +50,14 @@ static void copy_items(const thalo_message *command, thalo_answer *answer) {
 }
 
 /* An object with keys from k0 on, which apply goes through. */
-static void put_many(uint64_t count, thalo_answer *answer) {
+static void put_many(uint64_t count, bool again, thalo_answer *answer) {
   thalo_begin_object(answer, thalo_c_string("many"));
   for (uint64_t at = 0; at < count; at++) {
     char key[24];
     snprintf(key, sizeof key, "k%llu", (unsigned long long)at);
     thalo_put_u64(answer, key, at);
   }
+  if (again) thalo_put_null(answer, "k3");
   thalo_end_object(answer);
 }
 
@@ -91,7 +92,7 @@ static void handle(const void *state, const thalo_message *command, const thalo_
     copy_items(command, answer);
   } else if (thalo_is(command, "Many")) {
     thalo_emit(answer, "Copied");
-    put_many(thalo_u64(command, "count"), answer);
+    put_many(thalo_u64(command, "count"), thalo_has(command, "again"), answer);
   } else if (thalo_is(command, "PutTwice")) {
     thalo_emit(answer, "Copied");
     thalo_put_u64(answer, "a", 1);
@@ -223,6 +224,8 @@ static void what_appears_twice_is_refused(void) {
   /* As many keys as make the set of them grow, all of them others. */
   thalo_when("Many", "{\"count\":3000}");
   thalo_check_state(Thing, state->count == 1 && state->keys == 3000);
+  thalo_when("Many", "{\"count\":3000,\"again\":1}");
+  thalo_then_failed("field `k3` is put twice");
 }
 
 static void an_answer_that_would_be_unreadable_fails(void) {
