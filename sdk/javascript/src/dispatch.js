@@ -3,6 +3,7 @@ import { fieldOf } from "./fields.js";
 import { describe, FieldError, parse, stringify } from "./json.js";
 import { log } from "./log.js";
 import { Rejection } from "./rejection.js";
+import { apart } from "./world.js";
 
 /** One of the contract's failures: `tag` is its case, `name` the command's, event's or error's name. */
 export class Failure extends Error {
@@ -29,12 +30,12 @@ export class Description {
   }
 
   create(id) {
-    return new this.aggregate(id);
+    return apart(() => new this.aggregate(id));
   }
 
   handle(entity, name, payload, context) {
     const command = this.readCommand(name, payload);
-    const events = answered(name, () => entity.handle(command, context));
+    const events = answered(name, () => apart(() => entity.handle(command, context)));
     return events.map((event) => this.writeEvent(event));
   }
 
@@ -66,7 +67,8 @@ export class Description {
     const fields = this.events.get(type);
     if (!fields) throw new Failure("deserialize-event", type, `unknown event; known are ${known(this.events)}`);
     try {
-      entity.apply({ type, ...fields.decode(parse(payload), "") });
+      const event = { type, ...fields.decode(parse(payload), "") };
+      apart(() => entity.apply(event));
     } catch (error) {
       if (!(error instanceof FieldError || error instanceof SyntaxError)) log.error(`apply of ${type} threw`, error);
       throw new Failure("deserialize-event", type, String(error?.message ?? error));
@@ -74,12 +76,12 @@ export class Description {
   }
 
   snapshot(entity) {
-    return this.snapshots.state.encode(this.snapshots.own ? entity.snapshot() : entity, "");
+    return this.snapshots.state.encode(this.snapshots.own ? apart(() => entity.snapshot()) : entity, "");
   }
 
   restore(entity, text) {
     const state = this.snapshots.state.decode(parse(text), "");
-    if (this.snapshots.own) entity.restore(state);
+    if (this.snapshots.own) apart(() => entity.restore(state));
     else Object.assign(entity, state);
   }
 }

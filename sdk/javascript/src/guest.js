@@ -55,7 +55,8 @@ function textErrors(call) {
   }
 }
 
-// State must follow from the events alone: the clock stands, chance is always the same, the console is the log.
+// State must follow from the events alone: outside of the aggregate's methods, where they throw (world.js), the clock stands and
+// chance is always the same. The console is the log.
 function closeTheWorld() {
   logTo(write);
   const standsAt = Date.UTC(2000, 0, 1);

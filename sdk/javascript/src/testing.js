@@ -3,10 +3,10 @@
 // Everything goes through JSON as in the runtime, so what cannot be stored fails here; an aggregate with snapshots is
 // also put through one before the command, and a handler that changes the state is found out.
 import { AssertionError } from "node:assert";
-import { isDeepStrictEqual } from "node:util";
+import { inspect, isDeepStrictEqual } from "node:util";
 import { Context } from "./context.js";
 import { Description, Failure } from "./dispatch.js";
-import { stringify } from "./json.js";
+import { join, stringify } from "./json.js";
 
 /** An entity's past. */
 export function given(aggregate, ...events) {
@@ -52,8 +52,9 @@ class Given {
       if (!(error instanceof Failure)) throw error;
       outcome.failure = error;
     }
-    if (!isDeepStrictEqual(before, structured(entity)))
-      throw new AssertionError({ message: "handle changed the entity; only apply may", actual: structured(entity), expected: before, stackStartFn: this.when });
+    const changed = difference(before, structured(entity));
+    if (changed !== undefined)
+      throw new AssertionError({ message: `handle changed the entity; only apply may: ${changed}`, actual: structured(entity), expected: before, stackStartFn: this.when });
     for (const event of outcome.events) description.apply(entity, event.type, event.payload);
     return new Outcome(description, entity, outcome);
   }
@@ -69,14 +70,41 @@ class Given {
     const restored = description.create(this.#id);
     const text = description.snapshot(entity);
     description.restore(restored, text);
-    if (!isDeepStrictEqual(structured(restored), structured(entity)))
-      throw new AssertionError({ message: "an entity restored from its snapshot differs from the one it was taken of", actual: structured(restored), expected: structured(entity) });
+    const lost = difference(structured(entity), structured(restored));
+    if (lost !== undefined)
+      throw new AssertionError({
+        message: `an entity restored from its snapshot differs from the one it was taken of: ${lost}`,
+        actual: structured(restored),
+        expected: structured(entity),
+      });
     return restored;
   }
 }
 
 // The fields as data, without the methods that some keep in fields.
-const structured = (entity) => structuredClone(Object.fromEntries(Object.entries(entity).filter(([, value]) => typeof value !== "function")));
+const structured = (entity) => present(structuredClone(Object.fromEntries(Object.entries(entity).filter(([, value]) => typeof value !== "function"))));
+
+// Without the fields that are undefined: an optional field that was never set and one without a value are the same.
+function present(value) {
+  if (Array.isArray(value)) return value.map(present);
+  if (value instanceof Map) return new Map([...value].map(([key, item]) => [key, present(item)]));
+  if (!isPlain(value)) return value;
+  return Object.fromEntries(Object.entries(value).filter(([, item]) => item !== undefined).map(([key, item]) => [key, present(item)]));
+}
+
+const isPlain = (value) => typeof value === "object" && value !== null && Object.getPrototypeOf(value) === Object.prototype;
+
+// Which field is another one, by its path; undefined when none is.
+function difference(before, after, path = "") {
+  if (isDeepStrictEqual(before, after)) return undefined;
+  if (isPlain(before) && isPlain(after)) {
+    for (const key of new Set([...Object.keys(before), ...Object.keys(after)])) {
+      const inside = difference(before[key], after[key], join(path, key));
+      if (inside !== undefined) return inside;
+    }
+  }
+  return `\`${path}\` was ${inspect(before)} and is ${inspect(after)}`;
+}
 
 class Outcome {
   /** The entity after the new events. */

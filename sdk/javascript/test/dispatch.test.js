@@ -123,7 +123,38 @@ test("the test kit finds what is not as expected", () => {
   class Forgetful extends Thing {
     static state = { note: optional(string) };
   }
-  assert.throws(() => given(Forgetful, { type: "WasSet", value: 5n }).when(set), /restored from its snapshot differs/);
+  assert.throws(() => given(Forgetful, { type: "WasSet", value: 5n }).when(set), /restored from its snapshot differs.*: `value` was 5n and is 0n/);
+  class Undeclared extends Thing {
+    static state = { value: uint64, more: optional(string) };
+  }
+  given(Undeclared).when(set).thenEmits({ type: "WasSet", value: 5n });
+});
+
+test("an aggregate that asks the clock or chance is refused, and nobody else is", () => {
+  const asking = (ask) =>
+    class extends Thing {
+      handle(command, context) {
+        return { type: "WasSet", value: BigInt(ask(context)) };
+      }
+    };
+  const asked = (ask) => given(asking(ask)).withContext({ timeMs: 5 }).when({ type: "Set", value: 1n });
+  for (const ask of [() => Date.now(), () => new Date().getTime(), () => Date().length, () => Math.random(), () => performance.now(), () => new (class extends Date {})().getTime()])
+    quietly(() => assert.throws(() => asked(ask).thenEmits({ type: "WasSet", value: 5n }), /is not for an aggregate.*context\.time in handle/));
+  asked((context) => context.time.getTime()).thenEmits({ type: "WasSet", value: 5n });
+  asked(() => (new Date(7) instanceof Date ? new Date(7).getTime() : 0)).thenEmits({ type: "WasSet", value: 7n });
+  asked(() => Date.UTC(1970, 0, 1, 0, 0, 1)).thenEmits({ type: "WasSet", value: 1000n });
+  class Applies extends Thing {
+    apply() {
+      this.value = BigInt(Date.now());
+    }
+  }
+  quietly(() => assert.throws(() => given(Applies).when({ type: "Set", value: 1n }), /Date\.now\(\) is not for an aggregate/));
+  class Begins extends Thing {
+    value = BigInt(Date.now());
+  }
+  assert.throws(() => given(Begins).when({ type: "Set", value: 1n }), /is not for an aggregate/);
+  assert.ok(Date.now() > 0 && new Date() instanceof Date && Math.random() >= 0 && performance.now() >= 0);
+  assert.equal(Object.hasOwn(performance, "now"), false);
 });
 
 test("log lines hold anything", () => {
