@@ -51,7 +51,7 @@ func Define[T any, P interface {
 }]() *Definition {
 	kinds := P(new(T)).Kinds()
 	name := reflect.TypeFor[T]().Name()
-	return &Definition{
+	definition := &Definition{
 		create: func(id string) Aggregate {
 			made := P(new(T))
 			if wants, ok := any(made).(interface{ SetID(id string) }); ok {
@@ -63,6 +63,10 @@ func Define[T any, P interface {
 		events:    named(name, "Events", kinds.Events),
 		Snapshots: kinds.Snapshots,
 	}
+	if definition.Snapshots != "" {
+		mustKeepItsFields(definition.create("an id"))
+	}
+	return definition
 }
 
 func named(aggregate, list string, types Types) map[string]reflect.Type {
@@ -202,6 +206,11 @@ func (d *Definition) Snapshot(entity Aggregate) (string, error) { return encode(
 // Restore puts a fresh entity into that state.
 func (d *Definition) Restore(entity Aggregate, snapshot string) error {
 	return json.Unmarshal([]byte(snapshot), entity)
+}
+
+// Same says whether two entities have the same state; nil and empty slices and maps are.
+func (d *Definition) Same(one, other Aggregate) bool {
+	return reflect.DeepEqual(filled(one), filled(other))
 }
 
 // RejectionText is a refusal as the client gets it: of a struct, or of an error that is none.

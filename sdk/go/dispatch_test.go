@@ -1,6 +1,7 @@
 package thalo
 
 import (
+	"encoding/json"
 	"errors"
 	"math"
 	"strings"
@@ -146,4 +147,82 @@ func TestAnAggregateThatIsNoneIsToldWhatItLacks(t *testing.T) {
 		}
 	}()
 	Define[wrong]()
+}
+
+func TestNilSlicesAndMapsAreWrittenAsEmptyOnes(t *testing.T) {
+	type inner struct {
+		Tags map[string][]string `json:"tags"`
+	}
+	type embedded struct {
+		Deep []int `json:"deep"`
+	}
+	type outer struct {
+		embedded
+		List    []inner         `json:"list"`
+		Raw     json.RawMessage `json:"raw"`
+		Bytes   []byte          `json:"bytes"`
+		Note    *string         `json:"note"`
+		Left    []int           `json:"left,omitempty"`
+		Zero    []int           `json:"zero,omitzero"`
+		Pointer *inner          `json:"pointer"`
+		Pair    [1][]int        `json:"pair"`
+		hidden  []int
+	}
+	for _, one := range []struct {
+		value outer
+		text  string
+	}{
+		{outer{}, `{"deep":[],"list":[],"raw":null,"bytes":"","note":null,"pointer":null,"pair":[[]]}`},
+		{
+			outer{List: []inner{{}, {map[string][]string{"a": nil}}}, Pointer: &inner{}},
+			`{"deep":[],"list":[{"tags":{}},{"tags":{"a":[]}}],"raw":null,"bytes":"","note":null,"pointer":{"tags":{}},"pair":[[]]}`,
+		},
+	} {
+		if text, err := encode(one.value); err != nil || text != one.text {
+			t.Errorf("expected %s\nbut got  %s %v", one.text, text, err)
+		}
+		if text, err := encode(&one.value); err != nil || text != one.text {
+			t.Errorf("behind a pointer: expected %s\nbut got  %s %v", one.text, text, err)
+		}
+		if one.value.Pointer != nil && (one.value.List[0].Tags != nil || one.value.Pointer.Tags != nil || one.value.List[1].Tags["a"] != nil) {
+			t.Error("what was written has been changed")
+		}
+	}
+	if text, err := encodeRejection(struct{ List []int }{}); err != nil || !strings.Contains(text, `"List":[]`) {
+		t.Error(text, err)
+	}
+}
+
+type keeper struct {
+	thing
+	id string
+}
+
+func (k *keeper) SetID(id string) { k.id = id }
+
+type loser struct {
+	thing
+	count uint64
+}
+type deepLoser struct {
+	thing
+	Lines map[string][]struct{ cents uint64 }
+	At    time.Time
+}
+
+func TestASnapshotThatWouldLoseAFieldIsRefusedAtOnce(t *testing.T) {
+	Define[keeper]()
+	for _, one := range []struct {
+		define func()
+		field  string
+	}{{func() { Define[loser]() }, "count of loser"}, {func() { Define[deepLoser]() }, "Lines.cents of deepLoser"}} {
+		func() {
+			defer func() {
+				if reason, _ := recover().(string); !strings.Contains(reason, "the field "+one.field+" is not exported") {
+					t.Errorf("expected a refusal of %s, but got %q", one.field, reason)
+				}
+			}()
+			one.define()
+		}()
+	}
 }
