@@ -76,6 +76,12 @@ def test_sdk_path_is_where_the_headers_are():
     assert os.path.isfile(f"{folder}/thalo/aggregate.h") and os.path.isfile(f"{folder}/thalo/testing.h")
 
 
+def test_every_sdk_comes_with_its_readme():
+    for language in ["c", "cpp", "go", "javascript", "python", "rust", "typescript"]:
+        folder = thalo("sdk-path", "--lang", language).stdout.strip()
+        assert os.path.getsize(f"{folder}/README.md") > 1000, language
+
+
 # build
 
 
