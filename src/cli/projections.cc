@@ -139,9 +139,49 @@ void print(const client::HeldStream& held) {
             << time_text(held.last_failed_ms) << "  " << held.error << '\n';
 }
 
+constexpr std::string_view relay_prefix = "$relay.";
+
+bool is_relay(std::string_view name) { return name.starts_with(relay_prefix); }
+
+// A relay's name is readily taken for that of its projection.
+int refused(client::Projections& projections, const ProjectionsFlags& flags, base::Error error) {
+  if (error.code == base::Code::not_found && !is_relay(flags.name)) {
+    const std::string name = std::string(relay_prefix) + flags.name;
+    if (projections.get(name)) error.message += "; that of the relay " + flags.name + " is '" + name + "'";
+  }
+  return report(error);
+}
+
+// A relay fails no event: the one it tries is that at the cursor.
+int show_failing_relay(const client::Projection& projection, const ServerFlags& server) {
+  auto client = connect(server);
+  if (!client) return report(client.error());
+  const auto relays = (*client)->relays();
+  if (!relays) return report(relays.error());
+  const auto relay = std::ranges::find(*relays, projection.name, &client::Relay::projection);
+  if (relay == relays->end() || relay->state != "retrying") return exit_ok;
+  client::ReadAllOptions options;
+  options.from = projection.cursor;
+  if (!projection.filters.empty()) {
+    options.categories = projection.filters.front().categories;
+    options.streams = projection.filters.front().streams;
+    options.types = projection.filters.front().types;
+  }
+  const auto read = (*client)->read_all(options, [&](const client::Event& event) {
+    const std::string position = std::to_string(event.global_position);
+    std::cout << "  failing since " << time_text(relay->since_ms) << ", " << relay->failures
+              << (relay->failures == 1 ? " attempt" : " attempts") << ", at event " << position << " of stream "
+              << event.stream << "\n    " << relay->error << "\n    to try it now: thalo projections '"
+              << projection.name << "' retry\n    to go past it without sending it: thalo projections '"
+              << projection.name << "' skip --stream '" << event.stream << "' --event " << position << '\n';
+    return false;
+  });
+  return read ? exit_ok : report(read.error());
+}
+
 int show(client::Projections& projections, const ProjectionsFlags& flags) {
   auto projection = projections.get(flags.name);
-  if (!projection) return report(projection.error());
+  if (!projection) return refused(projections, flags, projection.error());
   if (flags.json) {
     std::cout << to_json(*projection) << '\n';
     return exit_ok;
@@ -159,7 +199,7 @@ int show(client::Projections& projections, const ProjectionsFlags& flags) {
     std::cout << "    " << member.member << "  " << member.unacknowledged << " unacknowledged\n";
   std::cout << "  waiting streams  " << projection->held.size() << '\n';
   for (const auto& held : projection->held) print(held);
-  return exit_ok;
+  return is_relay(flags.name) ? show_failing_relay(*projection, flags.server) : exit_ok;
 }
 
 int usage(const std::string& text) {
@@ -176,36 +216,50 @@ int reset(client::Projections& projections, const ProjectionsFlags& flags) {
       return usage("reset needs --to with a global position or `now`, e.g. --to 0 to begin again");
     position = number;
   }
-  if (auto done = projections.reset(flags.name, position); !done) return report(done.error());
+  if (auto done = projections.reset(flags.name, position); !done) return refused(projections, flags, done.error());
   std::cout << flags.name << " goes on from " << (position ? "global position " + flags.to : "the head") << '\n';
   return exit_ok;
 }
 
-int say(const base::Result<>& done, const std::string& text) {
-  if (!done) return report(done.error());
+int say(client::Projections& projections, const ProjectionsFlags& flags, const base::Result<>& done,
+        const std::string& text) {
+  if (!done) return refused(projections, flags, done.error());
   std::cout << text << '\n';
   return exit_ok;
 }
 
 int retry(client::Projections& projections, const ProjectionsFlags& flags) {
   auto tried = projections.retry(flags.name, flags.stream);
-  if (!tried) return report(tried.error());
+  if (!tried) return refused(projections, flags, tried.error());
+  if (is_relay(flags.name)) return say(projections, flags, {}, "Trying now");
   std::cout << "Trying " << *tried << (*tried == 1 ? " stream" : " streams") << " again\n";
   return exit_ok;
 }
 
 int skip(client::Projections& projections, const ProjectionsFlags& flags) {
   if (flags.stream.empty() || !flags.event)
-    return usage("skip needs --stream and --event, the waiting event's global position; `thalo projections " +
-                 flags.name + "` shows them");
-  return say(projections.skip(flags.name, flags.stream, *flags.event),
+    return usage("skip needs --stream and --event, the waiting event's global position; `thalo projections '" +
+                 flags.name + "'` shows them");
+  return say(projections, flags, projections.skip(flags.name, flags.stream, *flags.event),
              "Skipped event " + std::to_string(*flags.event) + " of " + flags.stream);
+}
+
+// Where it is instead, which the deadline alone does not say.
+int not_passed(client::Projections& projections, const ProjectionsFlags& flags, base::Error error) {
+  if (error.code == base::Code::deadline_exceeded) {
+    if (const auto projection = projections.get(flags.name)) {
+      error.message = flags.name + " has not passed event " + std::to_string(*flags.event) + " yet: it is at " +
+                      std::to_string(projection->cursor) + " of " + std::to_string(projection->head) + ", " +
+                      status_text(*projection);
+    }
+  }
+  return refused(projections, flags, std::move(error));
 }
 
 int wait(client::Projections& projections, const ProjectionsFlags& flags) {
   if (!flags.event) return usage("wait needs --event, the global position to wait for");
   auto passed = projections.wait_for(flags.name, *flags.event);
-  if (!passed) return report(passed.error());
+  if (!passed) return not_passed(projections, flags, passed.error());
   std::cout << flags.name << " has passed " << *flags.event << "; it is at " << passed->cursor
             << (passed->held ? ", with an event before that still waiting in a stream that failed" : "") << '\n';
   return exit_ok;
@@ -213,9 +267,9 @@ int wait(client::Projections& projections, const ProjectionsFlags& flags) {
 
 int act(client::Projections& projections, const ProjectionsFlags& flags) {
   if (flags.action == "reset") return reset(projections, flags);
-  if (flags.action == "pause") return say(projections.pause(flags.name), flags.name + " is paused");
-  if (flags.action == "resume") return say(projections.resume(flags.name), flags.name + " goes on");
-  if (flags.action == "delete") return say(projections.remove(flags.name), "Deleted " + flags.name);
+  if (flags.action == "pause") return say(projections, flags, projections.pause(flags.name), flags.name + " is paused");
+  if (flags.action == "resume") return say(projections, flags, projections.resume(flags.name), flags.name + " goes on");
+  if (flags.action == "delete") return say(projections, flags, projections.remove(flags.name), "Deleted " + flags.name);
   if (flags.action == "retry") return retry(projections, flags);
   if (flags.action == "skip") return skip(projections, flags);
   if (flags.action == "wait") return wait(projections, flags);
@@ -239,7 +293,12 @@ void add_projections(CLI::App& app, Session& session) {
       "Examples:\n  thalo projections\n  thalo projections counts\n  thalo projections counts reset --to 0\n  thalo "
       "projections counts skip --stream counter-ann --event 17");
   add_server_flags(*command, flags->server);
-  command->add_option("name", flags->name, "Only this projection, with its members and the streams that wait");
+  command
+      ->add_option("name", flags->name,
+                   "Only this projection, with its members and the streams that wait; '$relay.NAME' is a relay's")
+      ->check([](const std::string& name) {
+        return name.empty() ? std::string("the projection's name is empty") : std::string();
+      });
   command
       ->add_option("action", flags->action,
                    "What to do with it: reset (--to), pause, resume, delete, retry (all waiting streams, or --stream), "

@@ -33,23 +33,27 @@ std::string to_json(const client::Relay& relay) {
 void print_table(const std::vector<client::Relay>& relays) {
   std::size_t name_width = 4;
   std::size_t url_width = 3;
+  std::size_t projection_width = 10;
   for (const client::Relay& relay : relays) {
     name_width = std::max(name_width, relay.name.size());
     url_width = std::max(url_width, relay.url.size());
+    projection_width = std::max(projection_width, relay.projection.size());
   }
   const auto row = [&](const std::string& name, const std::string& kind, const std::string& url,
-                       const std::string& state, const std::string& lag, const std::string& lag_seconds) {
+                       const std::string& projection, const std::string& state, const std::string& lag,
+                       const std::string& lag_seconds) {
     std::cout << std::left << std::setw(static_cast<int>(name_width) + 2) << name << std::setw(7) << kind
-              << std::setw(static_cast<int>(url_width) + 2) << url << std::setw(10) << state << std::right
-              << std::setw(12) << lag << std::setw(12) << lag_seconds << '\n';
+              << std::setw(static_cast<int>(url_width) + 2) << url << std::setw(static_cast<int>(projection_width) + 2)
+              << projection << std::setw(10) << state << std::right << std::setw(12) << lag << std::setw(12)
+              << lag_seconds << '\n';
   };
-  row("NAME", "KIND", "URL", "STATE", "LAG EVENTS", "LAG SECONDS");
+  row("NAME", "KIND", "URL", "PROJECTION", "STATE", "LAG EVENTS", "LAG SECONDS");
   for (const client::Relay& relay : relays) {
-    row(relay.name, relay.kind, relay.url, relay.paused ? "paused" : relay.state, std::to_string(relay.lag_events),
-        std::to_string(relay.lag_ms / 1000));
+    row(relay.name, relay.kind, relay.url, relay.projection, relay.paused ? "paused" : relay.state,
+        std::to_string(relay.lag_events), std::to_string(relay.lag_ms / 1000));
     if (relay.state == "retrying" || relay.state == "stopped") {
       std::cout << "    since " << time_text(relay.since_ms) << ", " << relay.failures << " failures: " << relay.error
-                << '\n';
+                << "\n    what it is stuck on: thalo projections '" << relay.projection << "'\n";
     }
   }
 }

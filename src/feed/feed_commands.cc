@@ -88,6 +88,12 @@ void LoopFeed::resume(const std::string& name, Answer<> answer) {
 
 void LoopFeed::remove(const std::string& name, Answer<> answer) {
   with<void>(name, answer, [this, name, answer](HostedProjection& projection) {
+    if (projection.is_internal() && projection.member_count() > 0) {
+      return tell(answer, {Code::failed_precondition,
+                           "a running relay delivers projection " + name +
+                               " and would make it anew at once and send every event again; to send again, reset it; "
+                               "to end the relay, take it out of the configuration, restart, and delete it then"});
+    }
     const base::Error reason{Code::not_found, "projection " + name + " was deleted"};
     projection.stop_members(reason);
     projection.stop_waiting(reason);

@@ -152,11 +152,13 @@ void HostedProjection::set_policy(const FailurePolicy& policy) {
 
 void HostedProjection::pause() {
   machine_.pause();
+  for (const auto& [member, link] : members_) link.consumer->on_paused(true);
   settle();
 }
 
 void HostedProjection::resume() {
   machine_.resume();
+  for (const auto& [member, link] : members_) link.consumer->on_paused(false);
   machine_.tick(now_ms());
   settle();
 }
@@ -171,14 +173,32 @@ void HostedProjection::reset(model::GlobalPosition position) {
 
 base::Result<std::uint64_t> HostedProjection::retry(std::string_view stream) {
   auto tried = machine_.retry(stream, now_ms());
+  if (stream.empty()) {
+    for (const auto& [member, link] : members_) link.consumer->on_retry();
+  }
   settle();
   return tried;
 }
 
 base::Result<> HostedProjection::skip(std::string_view stream, model::GlobalPosition position) {
+  if (is_internal()) return skip_at_cursor(stream, position);
   auto skipped = machine_.skip(stream, position, now_ms());
   settle();
   return skipped;
+}
+
+// A relay never fails an event: it keeps the order of all of them and tries the first for as long as it takes.
+base::Result<> HostedProjection::skip_at_cursor(std::string_view stream, model::GlobalPosition position) {
+  follow_reader();
+  const auto event = machine_.first_unfinished();
+  if (!event) return base::fail(Code::failed_precondition, "projection " + name_ + " has no event in hand");
+  if (event->stream != stream || event->global_position != position) {
+    return base::fail(Code::failed_precondition, "projection " + name_ + " is at event " +
+                                                     std::to_string(event->global_position) + " of stream " +
+                                                     std::string(event->stream) + "; only that one can be skipped");
+  }
+  reset(position + 1);
+  return {};
 }
 
 // --- waiting ---

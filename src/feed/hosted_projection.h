@@ -40,6 +40,8 @@ class HostedProjection final : private Reader {
   void stop_members(const base::Error& reason);
   void send_heartbeats();
   std::size_t member_count() const { return members_.size(); }
+  // Whether it belongs to something of the runtime itself, a relay, and not to a client.
+  bool is_internal() const { return name_.starts_with('$'); }
 
   void set_policy(const FailurePolicy& policy);
   void pause();
@@ -76,6 +78,7 @@ class HostedProjection final : private Reader {
   void follow_reader();
   void settle();
   void carry_out(Actions actions);
+  base::Result<> skip_at_cursor(std::string_view stream, model::GlobalPosition position);
   void schedule_tick();
   std::int64_t now_ms() const { return loop_.clock().now_ms(); }
 

@@ -71,6 +71,10 @@ class Consumer {
   // was built of its events should be built anew when the number is another than last time.
   virtual void on_resets(std::uint64_t resets, model::GlobalPosition cursor) { (void)resets, (void)cursor; }
   virtual void on_events(const Delivery& delivery) = 0;
+  // The projection was paused, or goes on: what the member has stays with it, and nothing new comes meanwhile.
+  virtual void on_paused(bool paused) { (void)paused; }
+  // An operator wants everything that waits tried again now.
+  virtual void on_retry() {}
   // Nothing was sent for a while (FeedOptions::heartbeat): everything before `cursor` is done or held.
   virtual void on_heartbeat(model::GlobalPosition cursor, model::GlobalPosition head) { (void)cursor, (void)head; }
   // The membership has ended and nothing follows. INVALID_ARGUMENT, FAILED_PRECONDITION: the projection has another
@@ -155,12 +159,16 @@ class Projections {
   virtual void reset(const std::string& name, Start to, Answer<> answer) = 0;
   virtual void pause(const std::string& name, Answer<> answer) = 0;  // members stay and get nothing
   virtual void resume(const std::string& name, Answer<> answer) = 0;
-  virtual void remove(const std::string& name, Answer<> answer) = 0;  // members are stopped with NOT_FOUND
+  // Members are stopped with NOT_FOUND. FAILED_PRECONDITION: it is the runtime's own and has a member, which would make
+  // it anew, at the beginning, at once.
+  virtual void remove(const std::string& name, Answer<> answer) = 0;
   // Sends the first waiting event of a held stream again, of all held streams when `stream` is empty; when it is
-  // acknowledged, those behind it. Answers how many streams are tried. NOT_FOUND: the stream is not held.
+  // acknowledged, those behind it. Answers how many streams are tried. NOT_FOUND: the stream is not held. Without a
+  // stream the members hear of it too (Consumer::on_retry).
   virtual void retry(const std::string& name, const std::string& stream, Answer<std::uint64_t> answer) = 0;
   // Drops the first waiting event of a held stream, for good, and goes on with the next. FAILED_PRECONDITION: it is not
-  // the event at `position`, or it is being tried right now.
+  // the event at `position`, or it is being tried right now. One of the runtime's own holds no streams: there it is the
+  // event at the cursor that can be skipped, also while it is tried.
   virtual void skip(const std::string& name, const std::string& stream, model::GlobalPosition position,
                     Answer<> answer) = 0;
 

@@ -41,6 +41,23 @@ class Relay::Inbox final : public feed::Consumer {
     joined_ = true;
     changed_.notify_all();
   }
+  // What was sent before is no longer meant.
+  void on_resets(std::uint64_t, model::GlobalPosition) override {
+    std::lock_guard lock(mutex_);
+    waiting_.clear();
+    reset_ = true;
+    changed_.notify_all();
+  }
+  void on_paused(bool paused) override {
+    std::lock_guard lock(mutex_);
+    paused_ = paused;
+    changed_.notify_all();
+  }
+  void on_retry() override {
+    std::lock_guard lock(mutex_);
+    retry_ = true;
+    changed_.notify_all();
+  }
   void on_events(const feed::Delivery& delivery) override {
     std::lock_guard lock(mutex_);
     waiting_.push_back(delivery);
@@ -67,13 +84,28 @@ class Relay::Inbox final : public feed::Consumer {
     return ended_;
   }
 
-  // The first events that wait, at least one; false when the membership has ended or the inbox is closed. The views
-  // live until they are confirmed.
+  // Waits for `time`, or until there is a reason to go on now. True: it is a reset, and what failed is no longer meant.
+  bool wait_out(milliseconds time) {
+    std::unique_lock lock(mutex_);
+    retry_ = false;
+    changed_.wait_for(lock, time, [&] { return reset_ || retry_ || ended_ || closed_; });
+    return reset_;
+  }
+
+  // The first events that wait, at least one, and not while the projection is paused; false when the membership has
+  // ended or the inbox is closed. The views live until they are confirmed, or the next call.
   bool wait_for_batch(std::size_t events_max, std::size_t bytes_max, std::vector<model::EventView>& out) {
     {
       std::unique_lock lock(mutex_);
-      changed_.wait(lock, [&] { return !waiting_.empty() || !taken_.empty() || ended_ || closed_; });
+      changed_.wait(lock, [&] {
+        const bool has_events = !waiting_.empty() || (!taken_.empty() && !reset_);
+        return (has_events && !paused_) || ended_ || closed_;
+      });
       if (ended_ || closed_) return false;
+      if (std::exchange(reset_, false)) {
+        taken_.clear();
+        held_.clear();
+      }
       std::move(waiting_.begin(), waiting_.end(), std::back_inserter(arrived_));
       waiting_.clear();
     }
@@ -110,6 +142,9 @@ class Relay::Inbox final : public feed::Consumer {
   std::condition_variable changed_;
   bool joined_ = false;
   bool closed_ = false;
+  bool paused_ = false;
+  bool reset_ = false;  // `held_` and `taken_` are of before it
+  bool retry_ = false;
   std::optional<base::Error> ended_;
   std::vector<feed::Delivery> waiting_;
 
@@ -168,6 +203,8 @@ void Relay::run() {
     request.filter = {{settings_.categories, settings_.streams, settings_.types}};
   request.member = settings_.kind + " relay";
   request.window.events = static_cast<std::uint32_t>(std::max<std::size_t>(2 * settings_.batch_events_max, 1000));
+  // The relay itself tries for ever and fails no event; this is what is shown.
+  request.policy = {.attempts_max = 0, .backoff_first = backoff_first, .backoff_max = settings_.retry_max};
   request.window.bytes = 4 * settings_.batch_bytes_max;
   while (true) {
     auto inbox = std::make_shared<Inbox>();
@@ -198,7 +235,8 @@ void Relay::serve(Inbox& inbox, feed::Membership& membership) {
   while (inbox.wait_for_batch(batch_events_, settings_.batch_bytes_max, batch)) {
     const Outcome outcome = sink_->deliver(batch, Deadline(Deadline::Clock::now() + settings_.timeout, cut_));
     inbox.confirm(outcome.confirmed, membership);
-    if (const auto time = after(outcome, batch.size()); time > milliseconds(0)) pause(time);
+    if (const auto time = after(outcome, batch.size()); time > milliseconds(0) && inbox.wait_out(time))
+      set_state(State::running, nullptr);
   }
 }
 

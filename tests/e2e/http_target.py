@@ -1,7 +1,8 @@
 """A receiver of CloudEvents in a process of its own: http_target.py PORT FOLDER.
 
 Appends every request it takes to FOLDER/requests.jsonl. While FOLDER/answer.json is there, it answers with that status (and headers) instead and
-takes nothing; every refusal is a line of FOLDER/refused.jsonl.
+takes nothing; every refusal is a line of FOLDER/refused.jsonl. With `positions` in it only requests with an event at one of those global positions are
+answered so.
 """
 
 import json
@@ -24,12 +25,16 @@ class Receiver(BaseHTTPRequestHandler):
         try:
             answer = json.loads((folder / "answer.json").read_text())
         except FileNotFoundError:
+            answer = None
+        events = json.loads(body)
+        positions = [int(event["globalposition"]) for event in (events if isinstance(events, list) else [events])]
+        if answer is None or not set(positions) & set(answer.get("positions", positions)):
             with open(folder / "requests.jsonl", "a") as file:
                 file.write(json.dumps({"path": self.path, "headers": {k.lower(): v for k, v in self.headers.items()}, "body": body.decode()}) + "\n")
             answer = {"status": 204}
         else:
             with open(folder / "refused.jsonl", "a") as file:
-                file.write(json.dumps({"time": time.monotonic()}) + "\n")
+                file.write(json.dumps({"time": time.monotonic(), "positions": positions}) + "\n")
         text = answer.get("text", "").encode()
         self.send_response(answer["status"])
         for name, value in answer.get("headers", {}).items():

@@ -483,6 +483,104 @@ def test_http_retry_after_is_honoured_and_the_answer_is_said(http_server, folder
         assert check_arrived(http_server, "later", 5) == 0
 
 
+# An event that the target never takes
+
+
+@pytest.fixture
+def stuck(http_server, folder):
+    """A relay whose target refuses event 2 of six for good, and so does not want to be asked again for an hour."""
+    http_server.answer(status=422, text="never", headers={"Retry-After": "3600"}, positions=[2])
+    config = configured(folder, relay(http_server, "poison", more="batched = false"))
+    with runtime(folder, *config) as server:
+        for i in range(6):
+            append(server, f"poison-{i % 2}", [i])
+        wait_for_relay(server, "to-http", state="retrying", cursor=2)
+        yield server
+
+
+def positions_at(http_server):
+    return [position for _, _, position in http_server.records("poison")]
+
+
+def refusals_of(http_server):
+    return [refusal["positions"] for refusal in http_server.requests("refused.jsonl")]
+
+
+def operate(server, *words):
+    done = server.thalo("projections", "$relay.to-http", *words)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_a_reset_takes_from_a_failing_relay_the_event_it_tries(stuck, http_server):
+    operate(stuck, "reset", "--to", 4)
+    wait_until(lambda: positions_at(http_server) == [0, 1, 4, 5], 30, lambda: positions_at(http_server))
+    wait_for_relay(stuck, "to-http", state="running", failures=0, lag_events=0)
+    assert set(map(tuple, refusals_of(http_server))) == {(2,)}
+    # With nothing behind it there is nothing that fails, either.
+    operate(stuck, "reset", "--to", 2)
+    wait_for_relay(stuck, "to-http", state="retrying", cursor=2)
+    operate(stuck, "reset", "--to", "now")
+    wait_for_relay(stuck, "to-http", state="running", failures=0, lag_events=0)
+    # A reset back sends again.
+    operate(stuck, "reset", "--to", 3)
+    wait_until(lambda: positions_at(http_server) == [0, 1, 4, 5, 3, 4, 5], 30, lambda: positions_at(http_server))
+
+
+def test_an_operator_sees_what_a_relay_is_stuck_on_and_skips_that_event_alone(stuck, http_server):
+    shown = operate(stuck)
+    assert "tried for ever" in shown and "parked" not in shown
+    assert "at event 2 of stream poison-0" in shown and "422" in shown
+    command = "thalo projections '$relay.to-http' skip --stream 'poison-0' --event 2"
+    assert command in shown
+    table = stuck.thalo("relays").stdout
+    assert "PROJECTION" in table and "thalo projections '$relay.to-http'" in table
+    for wrong in (("poison-0", 4), ("poison-1", 2), ("poison-1", 3)):
+        done = stuck.thalo("projections", "$relay.to-http", "skip", "--stream", wrong[0], "--event", wrong[1])
+        assert done.returncode == 1 and "is at event 2 of stream poison-0; only that one" in done.stderr
+    operate(stuck, "skip", "--stream", "poison-0", "--event", 2)
+    wait_until(lambda: positions_at(http_server) == [0, 1, 3, 4, 5], 30, lambda: positions_at(http_server))
+    wait_for_relay(stuck, "to-http", state="running", failures=0, lag_events=0)
+    assert "skip" not in operate(stuck)
+
+
+def test_a_retry_ends_the_pause_of_a_failing_relay(stuck, http_server):
+    before = len(refusals_of(http_server))
+    assert operate(stuck, "retry") == "Trying now\n"
+    wait_until(lambda: len(refusals_of(http_server)) == before + 1)
+    wait_for_relay(stuck, "to-http", state="retrying", failures=2)
+    http_server.accept()
+    operate(stuck, "retry")
+    wait_until(lambda: positions_at(http_server) == list(range(6)), 30, lambda: positions_at(http_server))
+
+
+def test_a_paused_relay_tries_nothing_until_it_is_resumed(stuck, http_server):
+    operate(stuck, "pause")
+    before = len(refusals_of(http_server))
+    http_server.accept()
+    # Its pause is over, but it is not to go on; the stop waits for a delivery that is under way.
+    operate(stuck, "retry")
+    waited = stuck.thalo("projections", "$relay.to-http", "wait", "--event", 2, "--timeout-ms", 500)
+    assert waited.returncode == 1
+    assert "has not passed event 2 yet: it is at 2 of 6, paused" in waited.stderr
+    assert (positions_at(http_server), len(refusals_of(http_server))) == ([0, 1], before)
+    operate(stuck, "resume")
+    wait_until(lambda: positions_at(http_server) == list(range(6)), 30, lambda: positions_at(http_server))
+
+
+def test_the_projection_of_a_running_relay_is_not_deleted(stuck, http_server):
+    done = stuck.thalo("projections", "$relay.to-http", "delete")
+    assert done.returncode == 1 and "send every event again" in done.stderr and "reset" in done.stderr
+    assert relays_of(stuck)["to-http"]["cursor"] == 2 and positions_at(http_server) == [0, 1]
+
+
+def test_a_relay_taken_for_its_projection_is_told_the_name_of_that(stuck):
+    done = stuck.thalo("projections", "to-http")
+    assert done.returncode == 1 and "'$relay.to-http'" in done.stderr
+    empty = stuck.thalo("projections", "", "pause")
+    assert empty.returncode == 2 and "name is empty" in empty.stderr
+
+
 # Bad input
 
 
