@@ -12,6 +12,7 @@ from thalo import Aggregate, Context, Int64, Range, Rejection, UInt64, log
 from thalo.dispatch import Description, Failure
 from thalo.fields import FieldError, dumps, field_of
 from thalo.testing import given
+from thalo.trace import MOST_FRAMES, format_error, message_of
 
 
 class Colour(enum.Enum):
@@ -216,3 +217,39 @@ def test_a_class_that_is_no_aggregate_is_told_what_it_lacks():
         Description(Silent)
     with pytest.raises(TypeError, match="put @dataclass before it"):
         Description(Plain)
+
+
+def caught(raise_it):
+    try:
+        raise_it()
+    except Exception as error:
+        return error
+    raise AssertionError("nothing raised")
+
+
+def test_a_traceback_names_the_calls_and_the_causes_and_is_bounded():
+    def with_cause():
+        try:
+            {}["spoke"]
+        except KeyError as error:
+            raise ValueError("no spoke") from error
+
+    lines = format_error(caught(with_cause)).split("\n")
+    assert [line for line in lines if "Error" in line] == ["KeyError: 'spoke'", "ValueError: no spoke"]
+    assert lines[-2].startswith("  test_sdk.py:") and lines[-2].endswith(" in with_cause")
+
+    def deeper():
+        return deeper() + 1
+
+    lines = format_error(caught(deeper)).split("\n")
+    assert len(lines) == MOST_FRAMES + 3 and any("more calls" in line for line in lines)
+    assert lines[-1].startswith("RecursionError: ")
+
+
+def test_an_error_that_cannot_say_what_it_is_is_still_formatted():
+    class Silent(Exception):
+        def __str__(self):
+            return self.missing
+
+    assert message_of(Silent()) == "<its __str__ raised AttributeError>"
+    assert "Silent" in format_error(Silent())

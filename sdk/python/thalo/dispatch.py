@@ -3,7 +3,6 @@
 import dataclasses
 import inspect
 import json
-import traceback
 import types
 import typing
 from typing import Any
@@ -11,6 +10,7 @@ from typing import Any
 from thalo import log
 from thalo.aggregate import Aggregate, Context, Rejection
 from thalo.fields import Field, FieldError, dumps, struct
+from thalo.trace import format_error, message_of
 
 
 class Failure(Exception):
@@ -58,9 +58,9 @@ class Description:
             raise _refusal(rejection) from None
         except Exception as error:
             # A mistake in the code: whoever runs it wants to know where.
-            log.error(f"handle of {name} raised\n{traceback.format_exc()}")
+            log.error(f"handle of {name} raised\n{format_error(error)}")
             kind = type(error).__name__
-            raise Failure("command", kind, dumps({"type": kind, "message": str(error)})) from None
+            raise Failure("command", kind, dumps({"type": kind, "message": message_of(error)})) from None
         if answer is None:
             return []
         return list(answer) if isinstance(answer, (list, tuple)) else [answer]
@@ -93,8 +93,8 @@ class Description:
         try:
             entity.apply(event)
         except Exception as error:
-            log.error(f"apply of {name} raised\n{traceback.format_exc()}")
-            raise Failure("deserialize-event", name, f"{type(error).__name__}: {error}") from None
+            log.error(f"apply of {name} raised\n{format_error(error)}")
+            raise Failure("deserialize-event", name, f"{type(error).__name__}: {message_of(error)}") from None
 
     def snapshot(self, entity: Any) -> str:
         assert self.state is not None

@@ -3,14 +3,18 @@
 The modules of the contract exist only in a component: componentize-py writes them.
 """
 
+import builtins
 import contextlib
 import datetime
+import errno
 import importlib
 import io
+import linecache
 import os
 import random
-import time
 import sys
+import time
+from importlib.machinery import PathFinder
 from typing import Any
 
 from thalo import log
@@ -83,7 +87,9 @@ def _write_log(level: str, message: str) -> None:
 
 def _close_the_world() -> None:
     """State must follow from the events alone: the clock stands, chance is always the same, output is the log."""
-    log.log_to(_write_log)
+    terminal = sys.stderr
+    # While the component is made there is no log to write to yet.
+    log.log_to(lambda level, message: print(f"{level}: {message}", file=terminal))
     sys.stdout, sys.stderr = _LogStream("info"), _LogStream("warn")
     for name in ("time", "monotonic", "perf_counter", "process_time"):
         setattr(time, name, lambda: float(_STANDS_AT))
@@ -98,7 +104,29 @@ def _close_the_world() -> None:
     random._urandom = os.urandom
 
 
+def _close_the_files() -> None:
+    """In an instance: whatever asks for a file is told that there is none, where the system call would end the instance.
+    `traceback`, `logging` and `warnings` ask for source lines."""
+    linecache.cache.clear()
+    linecache.checkcache = lambda filename=None: None
+    linecache.updatecache = lambda filename, module_globals=None: []
+    linecache.lazycache = lambda filename, module_globals: False
+    sys.meta_path[:] = [finder for finder in sys.meta_path if finder is not PathFinder] + [_NoMoreModules]
+    builtins.open = io.open = _no_file
+
+
+class _NoMoreModules:
+    @staticmethod
+    def find_spec(name: str, path: Any = None, target: Any = None) -> None:
+        raise ModuleNotFoundError(f"{name} is not in the component: import it at the top of a module", name=name)
+
+
+def _no_file(file: Any, *_: Any, **__: Any) -> Any:
+    raise FileNotFoundError(errno.ENOENT, "an aggregate has no files", file)
+
+
 _description: Description
+_entered = False
 
 
 def start(module: str) -> None:
@@ -118,6 +146,15 @@ def _contract_errors():
         raise componentize_py_types.Err(error) from None
 
 
+def _enter_the_instance() -> None:
+    """Before its first entity. componentize-py itself imports modules after `start`, and has no log."""
+    global _entered
+    if not _entered:
+        _entered = True
+        _close_the_files()
+        log.log_to(_write_log)
+
+
 class Aggregate:
     def snapshot_format(self) -> str | None:
         return _description.snapshot_format
@@ -125,6 +162,7 @@ class Aggregate:
 
 class Entity:
     def __init__(self, id: str) -> None:
+        _enter_the_instance()
         self.id = id
         self.entity = _description.create()
 

@@ -1,0 +1,147 @@
+"""Mistakes in an aggregate in Python: what raises refuses the command, says where in the log, and the instance goes on."""
+
+import json
+import shutil
+import subprocess
+
+import pytest
+from harness import BUILD, failure, runtime
+
+MODULE_CACHE = BUILD / "module-cache"
+WHEEL = """
+import logging
+import warnings
+from dataclasses import dataclass
+
+from thalo import Aggregate
+
+
+@dataclass
+class Turn:
+    how: str
+
+
+@dataclass
+class Store:
+    how: str
+
+
+@dataclass
+class Turned:
+    how: str
+
+
+def deeper(how):
+    return deeper(how) + 1
+
+
+def fail(how):
+    match how:
+        case "arithmetic":
+            return 1 // 0
+        case "key":
+            return {}["spoke"]
+        case "name":
+            return spoke
+        case "attribute":
+            return "".spoke
+        case "import":
+            import csv
+        case "file":
+            return open("/etc/passwd")
+        case "recursion":
+            return deeper(how)
+        case "cause":
+            try:
+                return {}["spoke"]
+            except KeyError as error:
+                raise ValueError("no spoke") from error
+        case "logged":
+            try:
+                return 1 // 0
+            except ZeroDivisionError:
+                logging.exception("caught")
+        case "warned":
+            warnings.warn("careful")
+
+
+@dataclass
+class Wheel(Aggregate):
+    Command = Turn | Store
+    Event = Turned | Turn
+
+    turns: int = 0
+
+    def handle(self, command):
+        match command:
+            case Turn(how):
+                fail(how)
+            case Store(how):
+                return Turned(how)
+
+    def apply(self, event):
+        fail(event.how)
+        self.turns += 1
+"""
+
+
+def needs_python():
+    if shutil.which("python3") is None or subprocess.run(["python3", "-m", "pip", "--version"], capture_output=True, timeout=60).returncode != 0:
+        pytest.skip("no usable python3 on this machine")
+
+
+def build(folder, text):
+    (folder / "wheel").mkdir(exist_ok=True)
+    (folder / "wheel" / "wheel.py").write_text(text)
+    return subprocess.run([BUILD / "bin" / "thalo", "build", folder / "wheel", "-o", folder / "modules"], capture_output=True, text=True, timeout=900)
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory):
+    needs_python()
+    folder = tmp_path_factory.mktemp("wheel")
+    built = build(folder, WHEEL)
+    assert built.returncode == 0, built.stderr
+    with runtime(folder, "--module-cache-path", MODULE_CACHE, seconds=600) as server:
+        yield server
+
+
+@pytest.mark.parametrize(
+    "how, error, message, said",
+    [
+        ("arithmetic", "ZeroDivisionError", "zero", f"wheel.py:{WHEEL[: WHEEL.index('1 // 0')].count(chr(10)) + 1} in fail"),
+        ("key", "KeyError", "'spoke'", "KeyError: 'spoke'"),
+        ("name", "NameError", "spoke", "in fail"),
+        ("attribute", "AttributeError", "spoke", "in fail"),
+        ("import", "ModuleNotFoundError", "import it at the top of a module", "in fail"),
+        ("file", "FileNotFoundError", "an aggregate has no files", "in fail"),
+        ("recursion", "RecursionError", "recursion", "more calls"),
+        ("cause", "ValueError", "no spoke", "KeyError: 'spoke'"),
+    ],
+)
+def test_what_raises_in_handle_refuses_the_command_and_its_traceback_is_in_the_log(wheel, how, error, message, said):
+    refused = json.loads(wheel.execute("wheel", how, "Turn", json.dumps({"how": how})).rejected.error)
+    assert refused["type"] == error and message in refused["message"]
+    wheel.wait_for_log(f'stream="wheel-{how}"')
+    [line] = [line for line in wheel.log if "handle of Turn raised" in line and f'stream="wheel-{how}"' in line]
+    assert "wheel.py:" in line and said in line and f"{error}: " in line, line
+    assert len(wheel.events(f"wheel-{how}")) == 0
+
+
+@pytest.mark.parametrize("how, error", [("arithmetic", "ZeroDivisionError"), ("key", "KeyError"), ("recursion", "RecursionError")])
+def test_what_raises_in_apply_is_said_and_its_traceback_is_in_the_log(wheel, how, error):
+    code, details = failure(lambda: wheel.execute("wheel", f"apply-{how}", "Store", json.dumps({"how": how})))
+    assert error in details, (code, details)
+    wheel.wait_for_log(f'stream="wheel-apply-{how}"')
+    assert any("apply of Turned raised" in line and f'stream="wheel-apply-{how}"' in line and f"{error}: " in line for line in wheel.log)
+
+
+@pytest.mark.parametrize("how, text", [("logged", "caught"), ("warned", "careful")])
+def test_an_exception_can_be_logged_and_a_warning_given(wheel, how, text):
+    assert len(wheel.execute("wheel", how, "Turn", json.dumps({"how": how})).accepted.events) == 0
+    wheel.wait_for_log(text)
+
+
+def test_no_exception_ends_the_instance(wheel):
+    assert len(wheel.execute("wheel", "fine", "Store", '{"how":"fine"}').accepted.events) == 1
+    assert "trapped" not in wheel.text()
