@@ -17,6 +17,7 @@
 #include "cli/interrupt.h"
 #include "cli/subcommands.h"
 #include "cli/terminal.h"
+#include "model/stream_name.h"
 
 namespace thalo::cli {
 namespace {
@@ -118,7 +119,7 @@ int follow(client::Client& client, const TailFlags& flags, bool colour) {
       skipped.reset();
     }
     if (!batch.unseen.empty() && !std::exchange(unseen_told, true)) {
-      std::cerr << "nothing yet of";
+      std::cerr << (flags.from ? "nothing yet of" : "nothing new yet of");
       for (const auto& part : batch.unseen) std::cerr << (&part == batch.unseen.data() ? " " : ", ") << part;
       std::cerr << '\n';
     }
@@ -139,7 +140,28 @@ int follow(client::Client& client, const TailFlags& flags, bool colour) {
   return exit_ok;
 }
 
+base::Result<> check_all(const std::vector<std::string>& texts, const char* flag,
+                         base::Result<> (*check)(std::string_view)) {
+  for (const std::string& text : texts) {
+    if (const auto legal = check(text); !legal)
+      return base::fail(legal.error().code, std::string(flag) + ": " + legal.error().message);
+  }
+  return {};
+}
+
+// What no event can have is a mistake, not an empty result.
+base::Result<> check_filter(const client::Filter& filter) {
+  const auto check_stream = [](std::string_view text) -> base::Result<> {
+    if (auto name = model::StreamName::parse(text); !name) return std::unexpected(name.error());
+    return {};
+  };
+  if (auto legal = check_all(filter.categories, "--category", model::check_category); !legal) return legal;
+  if (auto legal = check_all(filter.streams, "--stream", check_stream); !legal) return legal;
+  return check_all(filter.types, "--type", model::check_event_type);
+}
+
 int tail(const TailFlags& flags) {
+  if (auto legal = check_filter(flags.filter); !legal) return report(legal.error());
   catch_interrupts();
   auto client = connect(flags.server);
   if (!client) return report(client.error());

@@ -205,6 +205,18 @@ def test_tail_says_how_many_events_its_filter_left_out_and_what_of_it_was_never_
     ]
     follower.send_signal(signal.SIGINT)
     assert follower.wait(30) == 0
+    # Some are stored, but none of them is new.
+    new = subprocess.Popen([CLI, "tail", "-u", f"http://{server.target}", "--category", "counter"], stderr=subprocess.PIPE, text=True)
+    assert new.stderr.readline() == "nothing new yet of category counter\n"
+    new.send_signal(signal.SIGINT)
+    assert new.wait(30) == 0
+
+
+@pytest.mark.parametrize("flag, name", [("--stream", "parking"), ("--category", "parking-p1"), ("--type", "")])
+def test_tail_refuses_what_no_event_can_have(server, flag, name):
+    for more in (["--no-follow"], []):
+        done = server.thalo("tail", *more, flag, name)
+        assert done.returncode == 1 and done.stdout == "" and f"error: {flag}: " in done.stderr
 
 
 def test_tail_starts_with_what_is_new(folder, server):
