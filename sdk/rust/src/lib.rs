@@ -5,13 +5,18 @@
 extern crate self as thalo;
 
 mod aggregate;
+// Natively nobody calls the contract's functions, and what generates them takes minutes to compile.
+#[cfg(any(target_family = "wasm", feature = "native-contract"))]
 #[doc(hidden)]
 #[allow(missing_docs, clippy::all)]
 pub mod bindings;
+#[cfg(any(target_family = "wasm", feature = "native-contract"))]
+#[allow(missing_docs)]
+mod component;
 mod context;
 #[doc(hidden)]
 pub mod export;
-#[cfg(any(test, target_family = "wasm"))]
+#[cfg(any(target_family = "wasm", all(test, feature = "native-contract")))]
 mod log;
 mod named;
 mod refusal;
@@ -23,7 +28,7 @@ pub use context::{context, Context};
 pub use refusal::Refusal;
 pub use stream_name::{Category, StreamName, StreamNameError, ID};
 pub use thalo_derive::{Command, Event};
-// The macros `tracing::info!` and its like work as they are; what they say reaches the runtime's log.
+// `thalo::tracing::info!` and its like; what they say reaches the runtime's log.
 pub use tracing;
 
 /// What the macros name.
@@ -100,6 +105,7 @@ macro_rules! export_aggregate {
                 }
                 $($snapshots)*
             }
+            #[cfg(target_family = "wasm")]
             type Component = $crate::export::Component<Exported>;
             // Natively there is nobody to export to, and the names are none that every linker takes.
             #[cfg(target_family = "wasm")]

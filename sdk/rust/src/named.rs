@@ -187,6 +187,10 @@ struct FromNamed<'de> {
 type Json<'de, 'b> = serde_path_to_error::Deserializer<'b, 'b, &'b mut serde_json::Deserializer<serde_json::de::StrRead<'de>>>;
 
 impl<'de> FromNamed<'de> {
+    fn is_array(&self) -> bool {
+        self.payload.trim_start().starts_with('[')
+    }
+
     /// Reads the payload as a whole; an error begins with the path of the field, e.g. `lines[2].cents: …`.
     fn read<T>(&self, body: impl FnOnce(Json<'de, '_>) -> Result<T, Error>) -> Result<T, Error> {
         let mut json = serde_json::Deserializer::from_str(self.payload);
@@ -238,20 +242,24 @@ impl<'de> de::VariantAccess<'de> for FromNamed<'de> {
     }
     fn newtype_variant_seed<T: DeserializeSeed<'de>>(self, seed: T) -> Result<T::Value, Error> {
         let is_empty = self.payload.trim() == "{}";
-        self.read(|json| seed.deserialize(OrUnit { json, is_empty }))
+        let is_array = self.is_array();
+        self.read(|json| seed.deserialize(Payload { json, is_empty, is_array }))
     }
     fn struct_variant<V: Visitor<'de>>(self, fields: &'static [&'static str], visitor: V) -> Result<V::Value, Error> {
-        self.read(|json| json.deserialize_struct("the fields", fields, visitor))
+        let is_array = self.is_array();
+        self.read(|json| Payload { json, is_empty: false, is_array }.deserialize_struct("the fields", fields, visitor))
     }
     fn tuple_variant<V: Visitor<'de>>(self, _: usize, _: V) -> Result<V::Value, Error> {
         nameless()
     }
 }
 
-/// JSON in which an object without fields may also be a unit struct.
-struct OrUnit<D> {
+/// JSON in which an object without fields may also be a unit struct, and an array is no struct: serde would take its items for
+/// the fields in their order.
+struct Payload<D> {
     json: D,
     is_empty: bool,
+    is_array: bool,
 }
 
 macro_rules! pass_on {
@@ -260,7 +268,7 @@ macro_rules! pass_on {
     };
 }
 
-impl<'de, D: Deserializer<'de>> Deserializer<'de> for OrUnit<D> {
+impl<'de, D: Deserializer<'de>> Deserializer<'de> for Payload<D> {
     type Error = D::Error;
     fn deserialize_unit_struct<V: Visitor<'de>>(self, name: &'static str, visitor: V) -> Result<V::Value, D::Error> {
         if self.is_empty {
@@ -289,6 +297,9 @@ impl<'de, D: Deserializer<'de>> Deserializer<'de> for OrUnit<D> {
         fields: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value, D::Error> {
+        if self.is_array {
+            return Err(de::Error::custom("the payload must be an object, but is an array"));
+        }
         self.json.deserialize_struct(name, fields, visitor)
     }
     fn deserialize_enum<V: Visitor<'de>>(

@@ -1,4 +1,5 @@
 //! The contract's functions over an aggregate, natively: what the runtime calls.
+#![cfg(feature = "native-contract")]
 
 use serde::{Deserialize, Serialize};
 use thalo::bindings::exports::thalo::aggregate::aggregate::{

@@ -152,6 +152,7 @@ fn what_cannot_be_read_is_named_by_its_path() {
     wrong("", "EOF");
     wrong(r#"{"lines":[]} x"#, "trailing characters");
     given::<Shop>([]).when_json("Close", "[1]").then_invalid("unit struct");
+    given::<Shop>([]).when_json("Order", "[]").then_invalid("the payload must be an object, but is an array");
 }
 
 #[test]
@@ -236,5 +237,6 @@ fn fields_may_be_in_the_variants() {
     given::<Lamp>([LampEvent::Toggled]).when_json("Set", r#"{"on":true}"#).then_nothing();
     given::<Lamp>([]).when_json("Dim", r#"{"percent":3}"#).then_rejected(LampError::TooDark { percent: 3 });
     given::<Lamp>([]).when_json("Set", r#"{"on":1}"#).then_invalid("on: invalid type");
+    given::<Lamp>([]).when_json("Set", " [true]").then_invalid("the payload must be an object, but is an array");
     given::<Lamp>([]).when_json("Dim", r#"{"percent":300}"#).then_invalid("percent: invalid value");
 }
