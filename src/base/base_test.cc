@@ -117,6 +117,14 @@ TEST(Json, RefusesWhatIsNotOneCompleteValue) {
   }
 }
 
+TEST(Json, SaysThatANumberIsOutOfRangeAndDoesNotCallItASyntaxError) {
+  EXPECT_TRUE(check_json("{\"a\":18446744073709551615,\"b\":-9223372036854775808}"));
+  for (const char* text : {"{\"a\":18446744073709551616}", "[-9223372036854775809]", "1e400"}) {
+    EXPECT_EQ(check_json(text).error().message.find("not accepted: a number in it is out of range"), 0) << text;
+  }
+  EXPECT_EQ(check_json("[18446744073709551616, 01]").error().message.find("not valid JSON at byte"), 0);
+}
+
 TEST(Json, ChecksTextsLargerThanTheKeptBuffer) {
   std::string large = "\"" + std::string(3 << 20, 'x') + "\"";
   EXPECT_TRUE(check_json(large));

@@ -50,21 +50,29 @@ class ErrorFinder final : public nlohmann::json::json_sax_t {
   bool end_object() override { return true; }
   bool start_array(std::size_t) override { return true; }
   bool end_array() override { return true; }
-  bool parse_error(std::size_t bytes_read, const std::string&, const nlohmann::detail::exception&) override {
+  bool parse_error(std::size_t bytes_read, const std::string&, const nlohmann::detail::exception& error) override {
+    number_too_large_ = error.id == 406;
+    if (number_too_large_) return false;
     at_ = bytes_read == 0 ? 0 : bytes_read - 1;
     return false;
   }
   std::optional<std::size_t> at() const { return at_; }
+  bool number_too_large() const { return number_too_large_; }
 
  private:
   std::optional<std::size_t> at_;
+  bool number_too_large_ = false;
 };
 
-// Where the text stops being JSON, from 0. simdjson does not say; none where the two disagree.
-std::optional<std::size_t> first_error(std::string_view text) {
+// simdjson does not say where the text stops being JSON, from 0, and has one word for a number that is too large and
+// one that is none. No place where the two parsers disagree.
+std::string what_is_wrong(std::string_view text, simdjson::error_code error) {
   ErrorFinder finder;
-  nlohmann::json::sax_parse(text, &finder);
-  return finder.at();
+  const bool is_json = nlohmann::json::sax_parse(text, &finder);
+  if (finder.number_too_large() || (is_json && error == simdjson::NUMBER_ERROR))
+    return "not accepted: a number in it is out of range (integers go from -2^63 to 2^64-1, others to about 1.8e308)";
+  return std::string("not valid JSON") + (finder.at() ? " at byte " + std::to_string(*finder.at()) : std::string()) +
+         ": " + simdjson::error_message(error);
 }
 
 std::size_t utf8_length(std::string_view text, std::size_t at) {
@@ -84,10 +92,7 @@ std::size_t utf8_length(std::string_view text, std::size_t at) {
 Result<> check_json(std::string_view text) {
   thread_local Checker checker;
   if (const auto error = checker.check(text); error != simdjson::SUCCESS) {
-    const auto at = first_error(text);
-    return fail(Code::invalid_argument, std::string("not valid JSON") +
-                                            (at ? " at byte " + std::to_string(*at) : std::string()) + ": " +
-                                            simdjson::error_message(error));
+    return fail(Code::invalid_argument, what_is_wrong(text, error));
   }
   return {};
 }
