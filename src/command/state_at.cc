@@ -16,9 +16,9 @@ constexpr std::size_t slice_bytes = 1 << 20;
 base::Result<StateAt> state_at(store::Store& store, const wasm::Module& module, const wasm::Limits& limits,
                                const model::StreamName& stream, const StateLimits& until) {
   if (!module.snapshot_format()) {
-    return fail(Code::unimplemented,
-                "module '" + module.name() +
-                    "' offers no snapshots, so its state cannot be shown; in C++, give it a snapshot_format");
+    return fail(Code::unimplemented, "module '" + module.name() +
+                                         "' offers no snapshots, so its state cannot be shown; the SDK's README says "
+                                         "how to give it a snapshot format");
   }
   auto version = store.stream_version(stream.text());
   if (!version) return std::unexpected(version.error());

@@ -51,8 +51,9 @@ std::string_view usual_reason(std::string_view cause) {
            "an "
            "index or pointer outside of what it points into";
   if (contains(cause, "unreachable"))
-    return "; the guest aborted: usually vector::at or optional::value() without a value there, which would throw, a "
-           "failed assertion, abort() or a panic";
+    return "; the guest aborted: a panic, an exception, a failed assertion or abort(); its message, if it wrote one, "
+           "is "
+           "in the runtime's log";
   return "";
 }
 
