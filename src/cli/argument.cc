@@ -4,6 +4,7 @@
 #include <iterator>
 
 #include "env/files.h"
+#include "model/stream_name.h"
 
 namespace thalo::cli {
 namespace {
@@ -23,6 +24,13 @@ base::Result<std::string> read_argument(const std::string& text) {
   }
   while (content && (content->ends_with('\n') || content->ends_with('\r'))) content->pop_back();
   return content;
+}
+
+base::Error with_category_meant(base::Error error, std::string_view category) {
+  const bool may_be_a_name = error.code == base::Code::invalid_argument || error.code == base::Code::not_found;
+  if (!may_be_a_name || category.find_first_of("-_") == std::string_view::npos) return error;
+  if (const auto meant = model::category_of_module(category)) error.message += "; did you mean " + *meant + "?";
+  return error;
 }
 
 }  // namespace thalo::cli

@@ -55,7 +55,7 @@ int execute(const ExecuteFlags& flags) {
   auto client = connect(flags.server);
   if (!client) return report(client.error());
   auto outcome = flags.dry_run ? (*client)->dry_run(command) : (*client)->execute(command);
-  return outcome ? print(*outcome, flags) : report(outcome.error());
+  return outcome ? print(*outcome, flags) : report(with_category_meant(outcome.error(), command.category));
 }
 
 int execute_lines(const ExecuteFlags& flags) {

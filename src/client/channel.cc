@@ -49,7 +49,10 @@ std::unexpected<base::Error> Channel::failed(const ::grpc::Status& status, const
   base::Error error{code >= 1 && code <= 15 ? static_cast<Code>(code) : Code::unknown, status.error_message()};
   // grpc++ words a refused connection in its own terms; what the server says itself is passed on as it is.
   if (error.code == Code::unavailable && error.message.find("failed to connect") != std::string::npos) {
-    error.message = "cannot reach " + url + "; is thalo-runtime running there? (" + error.message + ")";
+    const bool refused = error.message.find("Connection refused") != std::string::npos;
+    error.message = "cannot reach " + url + "; is thalo-runtime running there? " +
+                    (refused ? "If it is just starting, wait for 'listening' in its log. (" : "(") + error.message +
+                    ")";
   }
   if (error.code == Code::deadline_exceeded && error.message == "Deadline Exceeded") {
     error.message = url + " has not answered within the timeout; what was asked may still be carried out";

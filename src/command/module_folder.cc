@@ -107,8 +107,21 @@ base::Result<> ModuleFolder::load_file(const std::filesystem::path& file, bool r
   if (!module) return std::unexpected(module.error());
   if (served != nullptr && served->digest() == (*module)->digest()) return {};
   base::log::info("loaded module from file", {{"file", file.string()}});
+  warn_if_never_published(file, name, (*module)->digest());
   catalog_.publish(*std::move(category), *std::move(module));
   return {};
+}
+
+void ModuleFolder::warn_if_never_published(const std::filesystem::path& file, std::string_view name,
+                                           std::string_view digest) const {
+  const auto versions = versions_.list(name);
+  if (!versions || versions->empty()) return;
+  const auto is_this = [&](const ModuleVersion& version) { return version.digest == digest; };
+  if (std::ranges::any_of(*versions, is_this)) return;
+  const std::string back =
+      "thalo rollback " + std::string(name) + " --version " + std::to_string(versions->back().version);
+  base::log::warn("serving a file that differs from every published version",
+                  {{"file", file.string()}, {"newest_version", versions->back().version}, {"to_go_back", back}});
 }
 
 base::Result<ModuleInfo> ModuleFolder::publish(std::string_view name, std::string_view component) {

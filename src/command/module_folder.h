@@ -71,6 +71,8 @@ class ModuleFolder {
   base::Result<> serve(std::string_view file_name, std::string_view category, std::string_view component,
                        std::shared_ptr<const wasm::Module> module);
   base::Result<ModuleInfo> describe(std::string_view category, std::shared_ptr<const wasm::Module> module) const;
+  // A file that was put over a published one, by hand or by a build.
+  void warn_if_never_published(const std::filesystem::path& file, std::string_view name, std::string_view digest) const;
   void note_seen(const std::filesystem::path& file);
 
   const std::filesystem::path folder_;

@@ -233,7 +233,7 @@ base::Result<std::unique_ptr<Runtime>> Runtime::start(const Options& options) {
   store_options.path = options.store_path;
   auto store = store::open_rocksdb_store(store_options);
   if (!store) return std::unexpected(store.error());
-  auto engine = wasm::make_wasmtime_engine({.cache_folder = options.module_cache_path});
+  auto engine = wasm::make_wasmtime_engine({.cache_folder = options.module_cache_path, .log_compiling = true});
   if (!engine) return std::unexpected(engine.error());
   auto runtime = std::make_unique<WiredRuntime>(options, *std::move(store), *std::move(engine));
   if (auto loaded = runtime->load_modules(); !loaded) return std::unexpected(loaded.error());

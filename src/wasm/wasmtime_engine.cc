@@ -78,7 +78,7 @@ class WasmtimeEngine final : public Engine {
     loaded->name = std::move(name);
     loaded->digest = sha256_hex(bytes);
     loaded->size_bytes = bytes.size();
-    auto compiled = compile(loaded->digest, bytes);
+    auto compiled = compile(loaded->name, loaded->digest, bytes);
     if (!compiled) return std::unexpected(compiled.error());
     loaded->component = std::move(*compiled);
     auto contract = find_contract(*loaded->component, *core_->engine());
@@ -92,7 +92,7 @@ class WasmtimeEngine final : public Engine {
   }
 
   // From the cache, or compiled now and kept there.
-  base::Result<ComponentHandle> compile(const std::string& digest, std::string_view bytes) {
+  base::Result<ComponentHandle> compile(const std::string& name, const std::string& digest, std::string_view bytes) {
     const auto* data = reinterpret_cast<const std::uint8_t*>(bytes.data());
     wasmtime_component_t* raw = nullptr;
     if (const auto artifact = cache_.find(digest)) {
@@ -102,6 +102,10 @@ class WasmtimeEngine final : public Engine {
       base::log::warn("a compiled module in the cache is of another engine; it is compiled again",
                       {{"reason", innermost_cause(*error)}});
       cache_.forget(digest);
+    }
+    if (options_.log_compiling) {
+      base::log::info("compiling module, which happens once",
+                      {{"module", name}, {"kept_in", options_.cache_folder.string()}});
     }
     if (const ErrorHandle error(wasmtime_component_new(core_->engine(), data, bytes.size(), &raw)); error != nullptr) {
       return fail(Code::invalid_argument, "it is not a valid component: " + innermost_cause(*error));

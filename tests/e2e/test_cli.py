@@ -306,3 +306,32 @@ def test_a_server_that_is_not_there_fails_at_once(server):
     # The harness waits for 120 s at most.
     refused = server.thalo("execute", "counter", "a", "Increment", "{}", "--timeout-ms", "600000")
     assert refused.returncode == 1 and "cannot reach http://127.0.0.1" in refused.stderr, refused
+
+
+def test_a_module_name_in_place_of_a_category_is_answered_with_the_category(server):
+    for name in ("car-park", "car_park"):
+        for command in (["execute", name, "a", "Leave"], ["state", name, "a"]):
+            meant = server.thalo(*command)
+            assert meant.returncode == 1 and "did you mean carPark?" in meant.stderr, meant
+
+
+def test_state_takes_a_stream_as_events_does(server):
+    fill(server)
+    by_stream, by_words = server.thalo("state", "counter-1", "--describe"), server.thalo("state", "counter", "1", "--describe")
+    assert by_stream.returncode == 0 and by_stream.stdout == by_words.stdout != "", by_stream
+    assert server.thalo("state", "counter").returncode == 2
+
+
+def test_the_log_says_what_is_compiled_and_what_was_never_published(folder):
+    with runtime(folder) as first:
+        text = first.text()
+        assert 0 < text.index("compiling module") < text.index("listening"), text
+        first.thalo("publish", "counter", folder / "modules" / "counter.wasm")
+        first.stop()
+    with runtime(folder) as second:
+        assert "compiling module" not in second.text() and "differs from every published" not in second.text()
+        second.stop()
+    file = folder / "modules" / "counter.wasm"
+    file.write_bytes(file.read_bytes() + b"\0\x05\x04note")
+    with runtime(folder) as third:
+        assert "serving a file that differs from every published version" in third.text()
