@@ -8,6 +8,7 @@
 #include "build/embedded.h"
 #include "build/language.h"
 #include "build/process.h"
+#include "build/python_names.h"
 #include "build/sdk_files.h"
 #include "build/tools.h"
 #include "env/files.h"
@@ -21,6 +22,17 @@ using base::Code;
 // Run with the tools' folder as the first argument; the rest is componentize-py's own.
 constexpr std::string_view run_tool =
     "import sys; sys.path.insert(0, sys.argv.pop(1)); import componentize_py; sys.exit(componentize_py.script())";
+
+// What sdk/python/thalo/guest.py says of an aggregate that cannot be loaded, out of componentize-py's output; empty
+// when it says nothing.
+std::string_view load_error(std::string_view output) {
+  constexpr std::string_view begins = "[thalo: not loaded]\n";
+  const auto begin = output.find(begins);
+  if (begin == std::string_view::npos) return {};
+  const auto report = output.substr(begin + begins.size());
+  const auto end = report.find("\n[thalo: end]");
+  return end == std::string_view::npos ? std::string_view() : report.substr(0, end);
+}
 
 bool is_source(const fs::path& file) {
   const auto stem = file.stem().string();
@@ -44,7 +56,7 @@ base::Result<fs::path> find_python(const CompilerSearch& search) {
     if (const auto found = find_program(name, search.path)) return *found;
   }
   return base::fail(Code::not_found,
-                    "no python3 in PATH: aggregates in Python are built with Python 3.10 or newer and its pip; install "
+                    "no python3 in PATH: aggregates in Python are built with Python 3.11 or newer and its pip; install "
                     "them with `apt-get install python3 python3-pip` or from your system's packages");
 }
 
@@ -87,7 +99,7 @@ class Python final : public Language {
 
     const auto entry = entry_of(request.source);
     const std::string module = entry.stem().string();
-    if (module == "aggregate" || module == "thalo" || module.starts_with("wit_world")) {
+    if (is_taken_in_python(module)) {
       return base::fail(Code::invalid_argument,
                         entry.string() + ": a module cannot be called " + module + ", which is taken; rename the file");
     }
@@ -119,6 +131,10 @@ class Python final : public Language {
     const auto done = run_process_quietly({command});
     if (!done) return std::unexpected(done.error());
     if (done->exit_code != 0) {
+      if (const auto report = load_error(done->output); !report.empty()) {
+        return base::fail(Code::failed_precondition,
+                          entry.string() + " cannot be loaded:\n" + std::string(report) + "\n");
+      }
       return base::fail(Code::failed_precondition,
                         entry.string() + " is no aggregate, or fails when it is loaded:\n" + done->output);
     }

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "build/embedded.h"
+#include "build/python_names.h"
 #include "env/files.h"
 #include "model/stream_name.h"
 
@@ -105,6 +106,11 @@ base::Result<Scaffold> make_scaffold(const fs::path& parent, std::string_view na
   if (language == "python" && name.find('-') != std::string_view::npos)
     return base::fail(Code::invalid_argument,
                       "the name '" + std::string(name) + "' cannot be a Python module's; use '_' instead of '-'");
+  if (language == "python" && is_taken_in_python(name))
+    return base::fail(Code::invalid_argument,
+                      "the name '" + std::string(name) +
+                          "' is a word or a module of Python's own or Thalo's; use another, e.g. 'my_" +
+                          std::string(name) + "'");
   auto category = model::category_of_module(name);
   if (!category) return std::unexpected(category.error());
 

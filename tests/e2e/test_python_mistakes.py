@@ -5,7 +5,7 @@ import shutil
 import subprocess
 
 import pytest
-from harness import BUILD, failure, runtime
+from harness import BUILD, failure, runtime, thalo
 
 MODULE_CACHE = BUILD / "module-cache"
 WHEEL = """
@@ -145,3 +145,37 @@ def test_an_exception_can_be_logged_and_a_warning_given(wheel, how, text):
 def test_no_exception_ends_the_instance(wheel):
     assert len(wheel.execute("wheel", "fine", "Store", '{"how":"fine"}').accepted.events) == 1
     assert "trapped" not in wheel.text()
+
+
+@pytest.mark.parametrize(
+    "text, said",
+    [
+        ("\ndef turn(:\n    pass\n", ["wheel.py:2: SyntaxError: invalid syntax", "def turn(:"]),
+        ("import spokes\n" + WHEEL, ["wheel.py:1: ModuleNotFoundError: No module named 'spokes'", "pure-Python packages"]),
+        (WHEEL.replace("@dataclass\nclass Turn:", "class Turn:"), ["wheel.py: TypeError: Wheel.Command: Turn is no dataclass"]),
+        (WHEEL.replace("turns: int = 0", "turns: int"), ["wheel.py: TypeError: ", "'turns'"]),
+        ("print('loading')\nspoke\n", ["wheel.py:2: NameError: name 'spoke' is not defined"]),
+    ],
+    ids=["syntax", "import", "no_dataclass", "no_default", "name"],
+)
+def test_what_keeps_a_module_from_being_loaded_is_said_with_its_place_and_nothing_else(text, said, tmp_path):
+    needs_python()
+    built = build(tmp_path, text)
+    assert built.returncode == 1 and "cannot be loaded" in built.stderr, built.stderr
+    for words in said:
+        assert words in built.stderr, built.stderr
+    assert len(built.stderr.splitlines()) < 8 and not (tmp_path / "modules").exists(), built.stderr
+
+
+def test_a_module_may_print_while_it_is_loaded(tmp_path):
+    needs_python()
+    built = build(tmp_path, "print('loading')\n" + WHEEL)
+    assert built.returncode == 0, built.stderr
+
+
+@pytest.mark.parametrize("name", ["class", "json", "random", "thalo", "aggregate"])
+def test_a_name_that_python_cannot_import_is_refused(name, tmp_path):
+    made = thalo("new", name, "--lang", "python", cwd=tmp_path)
+    assert made.returncode == 1 and f"'{name}'" in made.stderr and "use another" in made.stderr, made.stderr
+    assert not (tmp_path / name).exists()
+    assert thalo("new", f"my_{name}", "--lang", "python", cwd=tmp_path).returncode == 0

@@ -204,6 +204,23 @@ def test_the_kit_passes_what_is_right_and_finds_what_is_wrong():
         given(Thing).when(Do("change"))
 
 
+def test_a_refusal_without_fields_may_be_given_as_its_class():
+    @dataclass
+    class NoPlate(Rejection):
+        pass
+
+    class Refusing(Aggregate):
+        Command = Do
+        Event = Done
+
+        def handle(self, command):
+            raise NoPlate()
+
+    given(Refusing).when(Do("x")).then_rejected(NoPlate)
+    with pytest.raises(AssertionError, match="but got"):
+        given(Refusing).when(Do("x")).then_rejected(Rejection)
+
+
 def test_a_class_that_is_no_aggregate_is_told_what_it_lacks():
     class Silent(Aggregate):
         pass
@@ -213,6 +230,15 @@ def test_a_class_that_is_no_aggregate_is_told_what_it_lacks():
         Event = Done
         snapshot_format = "x"
 
+    class Bare:
+        pass
+
+    class Mixed(Aggregate):
+        Command = Do | Bare
+        Event = Done
+
+    with pytest.raises(TypeError, match="Mixed.Command: Bare is no dataclass; put @dataclass before it"):
+        Description(Mixed)
     with pytest.raises(TypeError, match="Silent does not say its Command"):
         Description(Silent)
     with pytest.raises(TypeError, match="put @dataclass before it"):

@@ -127,8 +127,11 @@ def _kinds(aggregate: type[Aggregate], name: str) -> dict[str, tuple[type, Field
     union = getattr(aggregate, name, None)
     is_union = typing.get_origin(union) in (typing.Union, types.UnionType)
     members = typing.get_args(union) if is_union else (union,)
-    if not all(isinstance(member, type) and dataclasses.is_dataclass(member) for member in members):
-        raise TypeError(f"{aggregate.__name__} does not say its {name}: {name} = One | Other, each a dataclass")
+    for member in members:
+        if not isinstance(member, type):
+            raise TypeError(f"{aggregate.__name__} does not say its {name}: {name} = One | Other, each a dataclass")
+        if not dataclasses.is_dataclass(member):
+            raise TypeError(f"{aggregate.__name__}.{name}: {member.__name__} is no dataclass; put @dataclass before it")
     return {member.__name__: (member, struct(member)) for member in members}
 
 

@@ -20,12 +20,14 @@ from typing import Any
 from thalo import log
 from thalo.aggregate import Context
 from thalo.dispatch import Description, Failure, find_aggregate
+from thalo.trace import format_load_error
 
 import componentize_py_types
 from wit_world.exports import aggregate as contract
 from wit_world.imports import log as host_log
 
 _STANDS_AT = 946684800  # 2000-01-01
+_REPORT_BEGINS, _REPORT_ENDS = "[thalo: not loaded]", "[thalo: end]"
 
 _errors = {
     "command": contract.Error_Command,
@@ -132,8 +134,16 @@ _entered = False
 def start(module: str) -> None:
     """Loads the aggregate; runs once, when the component is made."""
     global _description
+    terminal = sys.stderr
     _close_the_world()
-    _description = Description(find_aggregate(importlib.import_module(module)))
+    try:
+        _description = Description(find_aggregate(importlib.import_module(module)))
+        _description.create()
+    except BaseException as error:
+        own = (os.path.dirname(__file__), os.path.dirname(os.__file__), sys.modules["thalo_start"].__file__)
+        # `thalo build` shows what is between the two lines instead of componentize-py's own words.
+        print(f"{_REPORT_BEGINS}\n{format_load_error(error, module + '.py', own)}\n{_REPORT_ENDS}", file=terminal)
+        raise
 
 
 @contextlib.contextmanager

@@ -73,8 +73,10 @@ class Outcome(Generic[A]):
         """Exactly these events, in this order; none: nothing happened."""
         return self._expect([f"{type_} {text}" for type_, text in map(self._description.write_event, events)])
 
-    def then_rejected(self, rejection: Rejection) -> "Outcome[A]":
-        """Refused with exactly this."""
+    def then_rejected(self, rejection: Rejection | type[Rejection]) -> "Outcome[A]":
+        """Refused with exactly this; the class is enough for a rejection without fields."""
+        if isinstance(rejection, type):
+            rejection = rejection()
         return self._expect([f"rejected: {rejection_text(rejection)[1]}"])
 
     def _expect(self, lines: list[str]) -> "Outcome[A]":

@@ -46,3 +46,27 @@ def _frames(traceback: TracebackType | None) -> list[str]:
         half = MOST_FRAMES // 2
         lines[half:-half] = [f"  … {left_out} more calls …"]
     return lines
+
+
+def format_load_error(error: BaseException, file: str, own: tuple[str, ...]) -> str:
+    """What kept an aggregate from being loaded, with the place in its code first: FILE:LINE: ERROR. `own` are the folders
+    whose frames say nothing to its author."""
+    if isinstance(error, SyntaxError) and error.filename is not None:
+        text = (error.text or "").rstrip("\n")
+        marker = " " * max((error.offset or 1) - 1, 0) + "^"
+        shown = f"\n    {text}\n    {marker}" if text.strip() else ""
+        return f"{os.path.basename(error.filename)}:{error.lineno}: {type(error).__name__}: {error.msg}{shown}"
+    calls, traceback = [], error.__traceback__
+    while traceback is not None:
+        code = traceback.tb_frame.f_code
+        if not code.co_filename.startswith(("<frozen", *own)):
+            calls.append(f"{os.path.basename(code.co_filename)}:{traceback.tb_lineno}")
+        traceback = traceback.tb_next
+    lines = [f"{calls[-1] if calls else file}: {describe(error)}"]
+    if isinstance(error, ModuleNotFoundError):
+        lines.append(
+            "    a component has Python's standard library, the modules beside the aggregate's, and the pure-Python packages of "
+            "the active virtual environment"
+        )
+    lines += [f"    reached from {call}" for call in reversed(calls[:-1][-MOST_FRAMES:])]
+    return "\n".join(lines)
