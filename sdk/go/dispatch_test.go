@@ -226,3 +226,20 @@ func TestASnapshotThatWouldLoseAFieldIsRefusedAtOnce(t *testing.T) {
 		}()
 	}
 }
+
+type lister struct {
+	thing
+	List []string `json:"list"`
+}
+
+func TestAStateWithANilSliceIsTheSameAfterItsSnapshot(t *testing.T) {
+	definition := Define[lister]()
+	empty, restored := definition.Create("a"), definition.Create("a")
+	text, err := definition.Snapshot(empty)
+	if err != nil || definition.Restore(restored, text) != nil || !definition.Same(empty, restored) {
+		t.Error(text, err, restored)
+	}
+	if definition.Same(empty, &lister{List: []string{"a"}}) {
+		t.Error("another state is the same")
+	}
+}
