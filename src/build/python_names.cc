@@ -5,7 +5,7 @@
 namespace thalo::build {
 namespace {
 
-// The keywords and the standard library of CPython 3.14, and what a component and its tests have beside the aggregate.
+// The keywords and the standard library of CPython, and what a component and its tests have beside the aggregate.
 constexpr std::string_view taken_names =
     " "
     "abc aggregate aifc and annotationlib antigravity argparse array as assert ast async asynchat asyncio "
