@@ -174,9 +174,10 @@ static void destroy(void *state) {
 
 static void snapshot(const void *state, thalo_answer *out) {
   const Todos *todos = state;
-  thalo_begin_object(out, thalo_c_string("items"));
+  thalo_begin_object(out, "items");
   for (size_t at = 0; at < todos->count; at++) {
-    thalo_begin_object(out, todos->items[at].id);
+    thalo_put_key(out, todos->items[at].id);
+    thalo_begin_object(out, NULL);
     thalo_put_string(out, "title", todos->items[at].title);
     thalo_put_bool(out, "done", todos->items[at].done);
     thalo_end_object(out);
@@ -185,9 +186,8 @@ static void snapshot(const void *state, thalo_answer *out) {
 }
 
 static void restore(void *state, const thalo_message *in) {
-  const thalo_message items = thalo_object(in, "items");
-  thalo_entry entry = {0};
-  while (thalo_next(&items, &entry)) insert(state, entry.key, thalo_string(&entry.value, "title"), thalo_bool(&entry.value, "done"));
+  thalo_entries items = thalo_map(in, "items");
+  while (thalo_next(&items)) insert(state, items.key, thalo_string(&items.value, "title"), thalo_bool(&items.value, "done"));
 }
 
 const thalo_aggregate todos = {

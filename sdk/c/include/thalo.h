@@ -68,24 +68,34 @@ static inline int64_t thalo_i64(const thalo_message* message, const char* field)
 static inline double thalo_double(const thalo_message* message, const char* field);
 static inline bool thalo_bool(const thalo_message* message, const char* field);
 static inline thalo_text thalo_string(const thalo_message* message, const char* field);
+/* A string that is one of `names`, which ends with NULL: the index of the one it is. */
+static inline size_t thalo_one_of(const thalo_message* message, const char* field, const char* const* names);
 /* Whether an optional field is there and not null. */
 static inline bool thalo_has(const thalo_message* message, const char* field);
 /* The field's JSON as it stands, for a JSON library of your own. */
 static inline thalo_text thalo_json(const thalo_message* message, const char* field);
-/* An object or an array in a field. It is good until handle (or apply, or restore) returns; there is nothing to free.
- */
+/* An object in a field, for its fields to be read. */
 static inline thalo_message thalo_object(const thalo_message* message, const char* field);
-/* The entries of an object or the items of an array, one after the other: `entry.key` and `entry.value`. Begin with
- * `thalo_entry entry = {0}`. A value that is an object has fields; one that is none is read with NULL for the field:
- * `thalo_string(&entry.value, NULL)`. */
-typedef struct thalo_entry thalo_entry;
-static inline bool thalo_next(const thalo_message* object, thalo_entry* entry);
+/* What an array or an object with any keys (a map) holds, one after the other in the order of the text:
+ *
+ *   thalo_entries lines = thalo_array(command, "lines");
+ *   while (thalo_next(&lines)) total += thalo_u64(&lines.value, "cents");
+ *
+ * After thalo_next there are `value` and its `index` (from 0), of a map's entry also its `key`. Fields are read from a
+ * value that is an object; any value is itself read with NULL for the field: `thalo_string(&tags.value, NULL)`. To go
+ * through them again, ask for the array or the map again. Objects, entries and values are good until handle (or apply,
+ * or restore) returns; there is nothing to free. */
+typedef struct thalo_entries thalo_entries;
+static inline thalo_entries thalo_array(const thalo_message* message, const char* field);
+static inline thalo_entries thalo_map(const thalo_message* message, const char* field);
+static inline bool thalo_next(thalo_entries* entries);
 
 /* ---- answering ---- */
 
 static inline void thalo_emit(thalo_answer* answer, const char* event);
 static inline void thalo_reject(thalo_answer* answer, const char* error);
-/* The fields of what was begun last, each once. In an array they are its items, with NULL for the field. */
+/* The fields of what was begun last, each once. In an array they are its items, with NULL for the field. A field's
+ * name is UTF-8 and closed by a zero. */
 static inline void thalo_put_u64(thalo_answer* answer, const char* field, uint64_t value);
 static inline void thalo_put_i64(thalo_answer* answer, const char* field, int64_t value);
 static inline void thalo_put_double(thalo_answer* answer, const char* field, double value);
@@ -94,18 +104,23 @@ static inline void thalo_put_string(thalo_answer* answer, const char* field, tha
 static inline void thalo_put_null(thalo_answer* answer, const char* field);
 /* JSON as it stands; a text that is none makes the answer fail. */
 static inline void thalo_put_json(thalo_answer* answer, const char* field, thalo_text json);
-/* Between the two the fields are an object's. `field` of the first may be any text; `(thalo_text){0}` in an array. */
-static inline void thalo_begin_object(thalo_answer* answer, thalo_text field);
+/* Between the two the fields are an object's. */
+static inline void thalo_begin_object(thalo_answer* answer, const char* field);
 static inline void thalo_end_object(thalo_answer* answer);
 /* Between the two the fields are an array's items. */
-static inline void thalo_begin_array(thalo_answer* answer, thalo_text field);
+static inline void thalo_begin_array(thalo_answer* answer, const char* field);
 static inline void thalo_end_array(thalo_answer* answer);
+/* The name of the next field, where it is a text (the key of a map's entry). What is put or begun then has NULL for the
+ * field. */
+static inline void thalo_put_key(thalo_answer* answer, thalo_text key);
 
 /* ---- helpers ---- */
 
 static inline thalo_text thalo_c_string(const char* text);
 static inline bool thalo_equal(thalo_text a, thalo_text b);
-/* A copy to keep, made by malloc. */
+/* The same with a text closed by a zero: `thalo_text_is(tag, "gift")`. */
+static inline bool thalo_text_is(thalo_text text, const char* other);
+/* A copy to keep, made by malloc and closed by a zero; `free((void *)copy.data)` frees it. */
 static inline thalo_text thalo_copy(thalo_text text);
 /* A line of the runtime's log, with the stream's name; natively, of standard error. So is what printf prints. */
 static inline void thalo_log(const char* line);

@@ -17,6 +17,10 @@ static inline bool thalo_equal(thalo_text a, thalo_text b) {
   return a.size == b.size && (a.size == 0 || memcmp(a.data, b.data, a.size) == 0);
 }
 
+static inline bool thalo_text_is(thalo_text text, const char* other) {
+  return thalo_equal(text, thalo_c_string(other));
+}
+
 static inline thalo_text thalo_copy(thalo_text text) {
   char* data = (char*)malloc(text.size + 1);
   if (data == NULL) thalo_out_of_memory();
@@ -79,8 +83,8 @@ static inline bool thalo_open_message(thalo_call* call, thalo_text name, thalo_t
   while (*first == ' ' || *first == '\t' || *first == '\n' || *first == '\r') first++;
   message->json = (thalo_text){first, json.size - (size_t)(first - json.data)};
   if (*first == '{') return true;
-  thalo_problem(&call->reading, "the payload must be an object, but is %.*s", json.size > 40 ? 40 : (int)json.size,
-                json.data);
+  thalo_problem(&call->reading, "the payload must be an object, but is %.*s",
+                (int)thalo_whole_letters(json.data, json.size, 40), json.data);
   return false;
 }
 

@@ -64,6 +64,26 @@ static inline thalo_text thalo_text_of(const thalo_buffer* buffer) {
   return text;
 }
 
+/* ---- texts that are cut ---- */
+
+/* As much of a text as `most` bytes hold without half a letter at the end. */
+static inline size_t thalo_whole_letters(const char* data, size_t size, size_t most) {
+  if (size <= most) return size;
+  while (most > 0 && ((unsigned char)data[most] & 0xc0) == 0x80) most--;
+  return most;
+}
+
+/* vsnprintf, without half a letter at the end: what leaves the module must be UTF-8. */
+static inline void thalo_print(char* out, size_t room, const char* format, va_list arguments) {
+  if (vsnprintf(out, room, format, arguments) < (int)room) return;
+  size_t lead = room - 1;
+  while (lead > 0 && ((unsigned char)out[lead - 1] & 0xc0) == 0x80) lead--;
+  if (lead == 0 || (unsigned char)out[lead - 1] < 0xc0) return;
+  const unsigned char first = (unsigned char)out[lead - 1];
+  const size_t letter = first >= 0xf0 ? 4 : first >= 0xe0 ? 3 : 2;
+  if (lead - 1 + letter > room - 1) out[lead - 1] = '\0';
+}
+
 /* ---- which keys the objects have had ---- */
 
 typedef struct {

@@ -27,13 +27,13 @@ struct thalo_message {
   thalo_reading* reading;
 };
 
-struct thalo_entry {
-  thalo_text key; /* of an object's entry */
+struct thalo_entries {
+  thalo_text key; /* of a map's entry */
   thalo_message value;
-  const char* at; /* where the next one begins; null: at the first */
   size_t index;
-  bool keyed;      /* an object's entry, no array's item */
-  unsigned object; /* the number of the one that is gone through */
+  thalo_message all; /* what is gone through: a checked object or array */
+  const char* at;    /* where the next one begins; null: at the first */
+  unsigned object;   /* the number of the map that is gone through */
 };
 
 /* ---- reading JSON ---- */
@@ -204,30 +204,27 @@ static inline void thalo_problem(thalo_reading* reading, const char* format, ...
   if (reading->problem[0] != '\0') return;
   va_list arguments;
   va_start(arguments, format);
-  vsnprintf(reading->problem, sizeof reading->problem, format, arguments);
+  thalo_print(reading->problem, sizeof reading->problem, format, arguments);
   va_end(arguments);
 }
 
+/* The JSON of a message has no space in front. */
+static inline bool thalo_begins(const thalo_message* message, char first) { return message->json.data[0] == first; }
+
 /* The next entry of an object or item of an array that has been checked. */
-static inline bool thalo_step(const thalo_message* message, thalo_entry* entry) {
+static inline bool thalo_step(thalo_entries* entry) {
+  const thalo_message* message = &entry->all;
   thalo_cursor cursor = {entry->at, message->json.data + message->json.size};
   if (entry->at == NULL) {
-    cursor.at = message->json.data;
-    thalo_space(&cursor);
-    if (cursor.at == cursor.end || (*cursor.at != '{' && *cursor.at != '[')) return false;
     entry->index = (size_t)-1;
-    cursor.at++;
+    cursor.at = message->json.data + 1;
   } else if (!thalo_skip_char(&cursor, ',')) {
     return false;
   }
   thalo_space(&cursor);
   if (cursor.at == cursor.end || *cursor.at == '}' || *cursor.at == ']') return false;
   entry->index++;
-  entry->key = (thalo_text){"", 0};
-  const char* first = message->json.data;
-  while (*first == ' ' || *first == '\t' || *first == '\n' || *first == '\r') first++;
-  entry->keyed = *first == '{';
-  if (entry->keyed) {
+  if (thalo_begins(message, '{')) {
     const char* begin = cursor.at;
     thalo_skip_string(&cursor);
     const thalo_text quoted = {begin, (size_t)(cursor.at - begin)};
@@ -254,18 +251,24 @@ static inline const char* thalo_path(const thalo_message* message, const char* f
 }
 
 static inline void thalo_wrong(const thalo_message* message, const char* field, const char* wanted, thalo_text json) {
-  const int shown = json.size > 40 ? 40 : (int)json.size;
+  const int shown = (int)thalo_whole_letters(json.data, json.size, 40);
   thalo_problem(message->reading, "field `%s` must be %s, but is %.*s%s", thalo_path(message, field), wanted, shown,
                 json.data, json.size > 40 ? "…" : "");
 }
 
+static inline thalo_entries thalo_through(thalo_message all) {
+  thalo_entries entries = {{"", 0}, {all.name, {"null", 4}, "", all.reading}, 0, all, NULL, 0};
+  return entries;
+}
+
 static inline bool thalo_find(const thalo_message* message, const char* field, thalo_text* json) {
   if (field == NULL) return *json = message->json, true;
+  if (!thalo_begins(message, '{')) return thalo_wrong(message, NULL, "an object", message->json), false;
   bool found = false;
-  thalo_entry entry = {{NULL, 0}, {{NULL, 0}, {NULL, 0}, NULL, NULL}, NULL, 0, false, 0};
+  thalo_entries entry = thalo_through(*message);
   const thalo_text wanted = thalo_c_string(field);
-  while (thalo_step(message, &entry)) {
-    if (!entry.keyed || !thalo_equal(entry.key, wanted)) continue;
+  while (thalo_step(&entry)) {
+    if (!thalo_equal(entry.key, wanted)) continue;
     if (found) thalo_problem(message->reading, "field `%s` appears twice", thalo_path(message, field));
     *json = entry.value.json;
     found = true;
@@ -277,7 +280,6 @@ static inline bool thalo_is_null(thalo_text json) { return json.size == 4 && mem
 
 static inline bool thalo_need(const thalo_message* message, const char* field, thalo_text* json) {
   if (thalo_find(message, field, json)) return true;
-  if (message->json.data[0] != '{') thalo_wrong(message, NULL, "an object", message->json);
   thalo_problem(message->reading, "missing field `%s`", thalo_path(message, field));
   return false;
 }
@@ -367,40 +369,69 @@ static inline thalo_text thalo_json(const thalo_message* message, const char* fi
   return json;
 }
 
-static inline thalo_message thalo_object(const thalo_message* message, const char* field) {
-  thalo_message object = {message->name, {"{}", 2}, thalo_path(message, field), message->reading};
-  thalo_text json;
-  if (!thalo_need(message, field, &json)) return object;
-  if (json.data[0] == '{' || json.data[0] == '[') {
-    object.json = json;
-  } else {
-    thalo_wrong(message, field, "an object or an array", json);
+static inline size_t thalo_one_of(const thalo_message* message, const char* field, const char* const* names) {
+  thalo_text json, text;
+  if (!thalo_need(message, field, &json)) return 0;
+  if (json.data[0] == '"' && thalo_unescape(&message->reading->arena, json, &text)) {
+    for (size_t index = 0; names[index] != NULL; index++) {
+      if (thalo_text_is(text, names[index])) return index;
+    }
   }
-  return object;
+  thalo_buffer wanted = {NULL, 0, 0};
+  thalo_append_c(&wanted, "one of");
+  for (size_t index = 0; names[index] != NULL; index++) {
+    thalo_append_c(&wanted, index == 0 ? " \"" : ", \"");
+    thalo_append_c(&wanted, names[index]);
+    thalo_append_c(&wanted, "\"");
+  }
+  thalo_append(&wanted, "", 1);
+  thalo_wrong(message, field, wanted.data, json);
+  free(wanted.data);
+  return 0;
 }
 
-static inline bool thalo_next(const thalo_message* object, thalo_entry* entry) {
-  thalo_reading* reading = object->reading;
-  if (entry->at == NULL) {
-    entry->object = ++reading->keys.objects;
-    /* Only an item can be something else: thalo_object has looked at what it returned. */
-    const char first = object->json.data[0];
-    if (first != '{' && first != '[') thalo_wrong(object, NULL, "an object or an array", object->json);
+/* What is in a field if it begins as wanted, else `empty`. */
+static inline thalo_message thalo_inner(const thalo_message* message, const char* field, const char* wanted,
+                                        thalo_text empty) {
+  thalo_message inner = {message->name, empty, thalo_path(message, field), message->reading};
+  thalo_text json;
+  if (!thalo_need(message, field, &json)) return inner;
+  if (json.data[0] == empty.data[0]) {
+    inner.json = json;
+  } else {
+    thalo_wrong(message, field, wanted, json);
   }
-  if (!thalo_step(object, entry)) return false;
-  const size_t room = strlen(object->path) + entry->key.size + 24;
+  return inner;
+}
+
+static inline thalo_message thalo_object(const thalo_message* message, const char* field) {
+  return thalo_inner(message, field, "an object", (thalo_text){"{}", 2});
+}
+
+static inline thalo_entries thalo_map(const thalo_message* message, const char* field) {
+  return thalo_through(thalo_inner(message, field, "an object", (thalo_text){"{}", 2}));
+}
+
+static inline thalo_entries thalo_array(const thalo_message* message, const char* field) {
+  return thalo_through(thalo_inner(message, field, "an array", (thalo_text){"[]", 2}));
+}
+
+static inline bool thalo_next(thalo_entries* entries) {
+  const thalo_message* all = &entries->all;
+  thalo_reading* reading = all->reading;
+  if (entries->at == NULL) entries->object = ++reading->keys.objects;
+  if (!thalo_step(entries)) return false;
+  const size_t room = strlen(all->path) + entries->key.size + 24;
   char* path = (char*)thalo_take(&reading->arena, room);
-  if (entry->keyed) {
-    snprintf(path, room, "%s%s%.*s", object->path, object->path[0] == '\0' ? "" : ".", (int)entry->key.size,
-             entry->key.data);
-    if (!thalo_keys_add(&reading->keys, entry->object, NULL, entry->key))
+  if (thalo_begins(all, '{')) {
+    snprintf(path, room, "%s%s%.*s", all->path, all->path[0] == '\0' ? "" : ".", (int)entries->key.size,
+             entries->key.data);
+    if (!thalo_keys_add(&reading->keys, entries->object, NULL, entries->key))
       thalo_problem(reading, "field `%s` appears twice", path);
   } else {
-    snprintf(path, room, "%s[%zu]", object->path, entry->index);
+    snprintf(path, room, "%s[%zu]", all->path, entries->index);
   }
-  entry->value.path = path;
-  entry->value.reading = reading;
-  entry->value.name = entry->key;
+  entries->value.path = path;
   return true;
 }
 

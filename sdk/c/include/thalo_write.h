@@ -20,6 +20,7 @@ struct thalo_answer {
   char problem[256];
   int open;   /* objects and arrays that have begun and not ended */
   bool first; /* nothing has been written in the innermost */
+  bool keyed; /* thalo_put_key has named the next field */
   /* What each of them is: an object's number, or 0 for an array. */
   unsigned levels[THALO_DEPTH_MAX + 1];
   thalo_keys keys;
@@ -48,6 +49,8 @@ static inline void thalo_open_level(thalo_answer* answer, bool is_array) {
 }
 
 static inline void thalo_close_level(thalo_answer* answer) {
+  if (answer->keyed) thalo_answer_problem(answer, "", "has a key (thalo_put_key) and no value");
+  answer->keyed = false;
   thalo_append(&answer->text, thalo_level(answer) == 0 ? "]" : "}", 1);
   answer->open--;
   answer->first = false;
@@ -102,6 +105,7 @@ static inline void thalo_finish(thalo_answer* answer) {
 
 static inline void thalo_begin(thalo_answer* answer) {
   answer->open = 0;
+  answer->keyed = false;
   thalo_open_level(answer, false);
 }
 
@@ -135,7 +139,7 @@ static inline void thalo_reject(thalo_answer* answer, const char* error) {
 /* A problem with a field whose name need not be closed by a zero. */
 static inline void thalo_field_problem(thalo_answer* answer, thalo_text field, const char* reason) {
   char name[64];
-  snprintf(name, sizeof name, "%.*s", (int)(field.size < sizeof name ? field.size : sizeof name - 1),
+  snprintf(name, sizeof name, "%.*s", (int)thalo_whole_letters(field.data, field.size, sizeof name - 1),
            field.data == NULL ? "" : field.data);
   thalo_answer_problem(answer, name, reason);
 }
@@ -149,7 +153,7 @@ static inline void thalo_key_of(thalo_answer* answer, thalo_text field, unsigned
   thalo_append(&answer->text, ":", 1);
 }
 
-static inline thalo_buffer* thalo_field(thalo_answer* answer, thalo_text field) {
+static inline thalo_buffer* thalo_name(thalo_answer* answer, thalo_text field) {
   const unsigned object = thalo_level(answer);
   if (answer->open == 0)
     thalo_field_problem(answer, field, "belongs to nothing: call thalo_emit or thalo_reject first");
@@ -157,22 +161,38 @@ static inline thalo_buffer* thalo_field(thalo_answer* answer, thalo_text field) 
     thalo_field_problem(answer, field, "is in an array, whose items have no names: put it as NULL");
   else if (object != 0 && field.data == NULL)
     thalo_field_problem(answer, field, "needs a name: only the items of an array have none");
+  else if (!thalo_is_utf8(field))
+    thalo_answer_problem(answer, "", "has a name that is no UTF-8");
   if (!answer->first) thalo_append(&answer->text, ",", 1);
   answer->first = false;
   if (object != 0 && field.data != NULL) thalo_key_of(answer, field, object);
   return &answer->text;
 }
 
+/* Where the value of a field goes. */
+static inline thalo_buffer* thalo_field(thalo_answer* answer, const char* field) {
+  if (!answer->keyed) return thalo_name(answer, thalo_c_string(field));
+  answer->keyed = false;
+  if (field != NULL) thalo_answer_problem(answer, field, "has its key from thalo_put_key already: put it as NULL");
+  return &answer->text;
+}
+
+static inline void thalo_put_key(thalo_answer* answer, thalo_text key) {
+  if (answer->keyed) thalo_field_problem(answer, key, "follows a key (thalo_put_key) without a value");
+  thalo_name(answer, key.data == NULL ? thalo_c_string("") : key);
+  answer->keyed = true;
+}
+
 static inline void thalo_put_u64(thalo_answer* answer, const char* field, uint64_t value) {
   char digits[24];
   snprintf(digits, sizeof digits, "%llu", (unsigned long long)value);
-  thalo_append_c(thalo_field(answer, thalo_c_string(field)), digits);
+  thalo_append_c(thalo_field(answer, field), digits);
 }
 
 static inline void thalo_put_i64(thalo_answer* answer, const char* field, int64_t value) {
   char digits[24];
   snprintf(digits, sizeof digits, "%lld", (long long)value);
-  thalo_append_c(thalo_field(answer, thalo_c_string(field)), digits);
+  thalo_append_c(thalo_field(answer, field), digits);
 }
 
 static inline void thalo_put_double(thalo_answer* answer, const char* field, double value) {
@@ -182,29 +202,28 @@ static inline void thalo_put_double(thalo_answer* answer, const char* field, dou
   } else {
     thalo_answer_problem(answer, field, "is a number that JSON has not");
   }
-  thalo_append_c(thalo_field(answer, thalo_c_string(field)), digits);
+  thalo_append_c(thalo_field(answer, field), digits);
 }
 
 static inline void thalo_put_bool(thalo_answer* answer, const char* field, bool value) {
-  thalo_append_c(thalo_field(answer, thalo_c_string(field)), value ? "true" : "false");
+  thalo_append_c(thalo_field(answer, field), value ? "true" : "false");
 }
 
 static inline void thalo_put_string(thalo_answer* answer, const char* field, thalo_text value) {
   if (!thalo_is_utf8(value)) thalo_answer_problem(answer, field, "is no UTF-8");
-  thalo_append_string(thalo_field(answer, thalo_c_string(field)), value);
+  thalo_append_string(thalo_field(answer, field), value);
 }
 
 static inline void thalo_put_null(thalo_answer* answer, const char* field) {
-  thalo_append_c(thalo_field(answer, thalo_c_string(field)), "null");
+  thalo_append_c(thalo_field(answer, field), "null");
 }
 
 static inline void thalo_put_json(thalo_answer* answer, const char* field, thalo_text json) {
   if (!thalo_is_json(json) || !thalo_is_utf8(json)) thalo_answer_problem(answer, field, "is no JSON");
-  thalo_append(thalo_field(answer, thalo_c_string(field)), json.data, json.size);
+  thalo_append(thalo_field(answer, field), json.data, json.size);
 }
 
-static inline void thalo_begin_object(thalo_answer* answer, thalo_text field) {
-  if (!thalo_is_utf8(field)) thalo_answer_problem(answer, "", "has a name that is no UTF-8");
+static inline void thalo_begin_object(thalo_answer* answer, const char* field) {
   thalo_field(answer, field);
   thalo_open_level(answer, false);
 }
@@ -217,8 +236,7 @@ static inline void thalo_end_object(thalo_answer* answer) {
   thalo_close_level(answer);
 }
 
-static inline void thalo_begin_array(thalo_answer* answer, thalo_text field) {
-  if (!thalo_is_utf8(field)) thalo_answer_problem(answer, "", "has a name that is no UTF-8");
+static inline void thalo_begin_array(thalo_answer* answer, const char* field) {
   thalo_field(answer, field);
   thalo_open_level(answer, true);
 }

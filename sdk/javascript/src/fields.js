@@ -1,6 +1,6 @@
 // The types of fields: each reads a value of parsed JSON (`decode`) and writes one as JSON text (`encode`), with the
 // field's path for messages.
-import { describe, FieldError, join, stringify } from "./json.js";
+import { Decimal, describe, FieldError, join, stringify } from "./json.js";
 
 function wrong(path, wanted, value) {
   const where = path === "" ? "the payload" : `field \`${path}\``;
@@ -14,11 +14,12 @@ function type(wanted, accepts) {
 
 export const string = type("a string", (value) => typeof value === "string");
 export const boolean = type("true or false", (value) => typeof value === "boolean");
+// A whole number of many digits is the nearest that a double has.
+const asDouble = (value) => (typeof value === "bigint" ? Number(value) : value instanceof Decimal ? value.value : value);
 const double = type("a number", (value) => typeof value === "number");
 export const number = {
   ...double,
-  // A whole number of many digits is the nearest that a double has.
-  decode: (value, path) => double.decode(typeof value === "bigint" ? Number(value) : value, path),
+  decode: (value, path) => double.decode(asDouble(value), path),
 };
 
 function safeInteger(least) {
@@ -58,6 +59,7 @@ export const date = {
 export const json = { decode: (value) => plain(value), encode: (value, path) => stringify(value, path) };
 
 function plain(value) {
+  if (value instanceof Decimal) return value.value;
   if (Array.isArray(value)) return value.map(plain);
   if (value instanceof Map) return Object.fromEntries([...value].map(([key, item]) => [key, plain(item)]));
   return value;
@@ -142,7 +144,8 @@ function encodedFields(list, value, path) {
 
 // `__proto__` and its like are no fields of a text.
 const own = (value, name) => (Object.hasOwn(value, name) ? value[name] : undefined);
-const isObject = (value) => typeof value === "object" && value !== null && !Array.isArray(value);
+const isObject = (value) =>
+  typeof value === "object" && value !== null && !Array.isArray(value) && !(value instanceof Decimal);
 
 /** A type as it is, or an object of fields. */
 export function fieldOf(inner) {

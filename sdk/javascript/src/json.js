@@ -1,11 +1,21 @@
 // JSON with whole numbers of any size: those that a double cannot hold exactly are bigints on the way in, and every
 // bigint is written as a plain number on the way out.
 
-// Digits that a double might not hold, or an object whose keys JavaScript would reorder ("10" before "a").
-const needsOwnReader = /\d{16}|"(?:0|[1-9]\d*)"\s*:/;
+// Digits that a double might not hold, an object whose keys JavaScript would reorder ("10" before "a"), or a number that
+// might be whole and is not written as one (1.0, 1e3).
+const needsOwnReader = /\d{16}|"(?:0|[1-9]\d*)"\s*:|(?:^|[[:,])\s*-?\d+(?:\.0+(?!\d)|(?:\.\d+)?[eE])/;
 const depthMax = 128;
 
-/** Reads JSON. Where the text needs it, objects come as Maps (in the text's order) and large integers as bigints. */
+/** A number as 1.0 or 1e3: its value is whole, but it is no whole number in any language's JSON. */
+export class Decimal {
+  constructor(text) {
+    this.text = text;
+    this.value = Number(text);
+  }
+}
+
+/** Reads JSON. Where the text needs it, objects come as Maps (in the text's order), large integers as bigints, and
+ * numbers that are whole but not written so as Decimals. */
 export function parse(text) {
   return needsOwnReader.test(text) ? new Reader(text).all() : JSON.parse(text);
 }
@@ -75,7 +85,8 @@ class Reader {
   number() {
     const text = this.take(/-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?/y);
     const value = Number(text);
-    return Number.isSafeInteger(value) || /[.eE]/.test(text) ? value : BigInt(text);
+    if (/[.eE]/.test(text)) return Number.isInteger(value) ? new Decimal(text) : value;
+    return Number.isSafeInteger(value) ? value : BigInt(text);
   }
 
   value(depth) {
@@ -154,6 +165,7 @@ export function describe(value) {
   if (value === null) return "null";
   if (value === undefined) return "missing";
   if (Array.isArray(value)) return "an array";
+  if (value instanceof Decimal) return `the number ${value.text}`;
   switch (typeof value) {
     case "string":
       return value.length <= 40 ? `the string ${JSON.stringify(value)}` : "a string";

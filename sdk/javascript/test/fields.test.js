@@ -25,6 +25,21 @@ test("whole numbers are exact at the edges of 2^53 and 2^64", () => {
   assert.equal(written(uint64, 7), "7");
 });
 
+test("a whole number is written without fraction and exponent, whatever else is in the text", () => {
+  const fields = { row: uint64, price: number, any: json };
+  assert.deepEqual(read(fields, '{"row":1,"price":2.0,"any":[1e3,-4.00]}'), { row: 1n, price: 2, any: [1000, -4] });
+  for (const one of ["1.0", "1e2", "1.5e1", "-0.0", "2E0"]) {
+    for (const type of [uint64, int64, uint, int]) refused({ row: type }, `{"row": ${one}}`, new RegExp(`^field \`row\` must be a whole number .*, but is the number ${one}$`));
+    refused(array(uint), `[0,${one}]`, /field `\[1\]` must be a whole number/);
+    refused(uint64, one, /must be a whole number/);
+    refused({ row: string }, `{"row":${one}}`, /must be a string, but is the number/);
+    refused({ row: map(uint) }, `{"row":${one}}`, /must be an object, but is the number/);
+    assert.equal(read(number, one), Number(one));
+  }
+  assert.equal(read(number, "1.25e1"), 12.5);
+  assert.equal(read(string, '"at 12:3e4, 5.0"'), "at 12:3e4, 5.0");
+});
+
 test("large numbers elsewhere in a text do not disturb it", () => {
   const fields = { a: array({ b: string, c: optional(number) }), d: json };
   const text = '{ "a" : [ {"b":"\\"}\\\\","c":1.5e3}, {"b":"1234567890123456789"} ], "d" : {"10":1,"a":[true,null,18446744073709551615]} }';
