@@ -198,7 +198,10 @@ static inline void thalo_put_i64(thalo_answer* answer, const char* field, int64_
 static inline void thalo_put_double(thalo_answer* answer, const char* field, double value) {
   char digits[32] = "null";
   if (isfinite(value)) {
-    snprintf(digits, sizeof digits, "%.17g", value);
+    /* No more digits than make the same number again: 0.1, which seventeen would make 0.10000000000000001. */
+    int count = 15;
+    do snprintf(digits, sizeof digits, "%.*g", count, value);
+    while (count++ < 17 && strtod(digits, NULL) != value);
   } else {
     thalo_answer_problem(answer, field, "is a number that JSON has not");
   }

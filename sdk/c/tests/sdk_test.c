@@ -183,6 +183,12 @@ static void fields_come_back_as_they_were(void) {
   copies("{\"u\":0,\"i\":-9223372036854775808,\"b\":true,\"s\":\"\"}");
   copies("{\"u\":9007199254740993,\"i\":9223372036854775807,\"b\":false}");
   copies("{\"u\":18446744073709551615,\"d\":0.5,\"s\":\"\xc3\xbcn\xf0\x9f\x98\x80 \\\"\\\\ \\u0000\",\"j\":[1,{\"a\":null}]}");
+  const char *doubles[] = {"0", "0.1", "-1.5", "0.30000000000000004", "1e+300", "4.94065645841247e-324", "1.7976931348623157e+308", "123456789.125"};
+  for (size_t at = 0; at < sizeof doubles / sizeof *doubles; at++) {
+    char payload[64];
+    snprintf(payload, sizeof payload, "{\"d\":%s}", doubles[at]);
+    copies(payload);
+  }
   thalo_when("Copy", " { \"s\" : \"\\ud83d\\ude00\\u00fc\\/\\n\" , \"u\" : 2 } ");
   thalo_then("Copied {\"u\":2,\"s\":\"\xf0\x9f\x98\x80\xc3\xbc/\\u000a\"}");
 }
