@@ -1,4 +1,4 @@
-"""Every file and every command of docs/guide is what a reader gets.
+"""Every file and every command of docs/guide, and of the README that comes with the C headers, is what a reader gets.
 
 A fenced block with a path after its language is a file. A `console` block is commands, each behind "$ ", with the output that follows; "…" stands for
 any text on a line, or, alone on a line, for any lines. A `diff` block changes a file: what its lines took away is replaced by

@@ -57,6 +57,7 @@ static inline void thalo_close_level(thalo_answer* answer) {
 }
 
 static inline bool thalo_is_utf8(thalo_text text) {
+  if (text.size == 0) return true; /* there may be no data, from which nothing can be counted */
   const unsigned char* at = (const unsigned char*)text.data;
   const unsigned char* end = at + text.size;
   while (at < end) {
