@@ -107,6 +107,24 @@ func known(types map[string]reflect.Type) string {
 // Create makes an entity without events.
 func (d *Definition) Create(id string) Aggregate { return d.create(id) }
 
+// CreateOrBroken makes one as well; where SetID panics, one that answers everything with that mistake: the contract has
+// no answer that a constructor could give.
+func (d *Definition) CreateOrBroken(id string) (made Aggregate) {
+	defer func() {
+		if reason := recover(); reason != nil {
+			write(levelError, fmt.Sprintf("SetID panicked: %v\n%s", reason, debug.Stack()))
+			made = &broken{fmt.Sprintf("SetID panicked: %v", reason)}
+		}
+	}()
+	return d.create(id)
+}
+
+type broken struct{ message string }
+
+func (*broken) Kinds() Kinds                             { return Kinds{} }
+func (*broken) Handle(Command, Context) ([]Event, error) { return Nothing() }
+func (*broken) Apply(Event)                              {}
+
 // Handle asks an entity what a command would do.
 func (d *Definition) Handle(entity Aggregate, name, payload string, context Context) ([]EventText, *Failure) {
 	kind, ok := d.commands[name]
@@ -117,7 +135,11 @@ func (d *Definition) Handle(entity Aggregate, name, payload string, context Cont
 	if err != nil {
 		return nil, &Failure{FailedDeserializeCommand, name, err.Error()}
 	}
-	events, err := handle(entity, name, command, context)
+	events, mistake, err := handle(entity, name, command, context)
+	if mistake != "" {
+		message := "it is no refusal but a mistake in the code, its stack is in the log; " + mistake
+		return nil, &Failure{FailedSerializeError, "panic", message}
+	}
 	if err != nil {
 		return nil, refusal(err)
 	}
@@ -132,15 +154,20 @@ func (d *Definition) Handle(entity Aggregate, name, payload string, context Cont
 	return texts, nil
 }
 
-// A panic is a mistake in the code; it costs the command, not the other entities of the instance.
-func handle(entity Aggregate, name string, command any, context Context) (events []Event, err error) {
+// A panic is a mistake in the code, and no answer of the rules; it costs the command, not the other entities of the
+// instance.
+func handle(entity Aggregate, name string, command any, context Context) (events []Event, mistake string, err error) {
+	if broken, ok := entity.(*broken); ok {
+		return nil, broken.message, nil
+	}
 	defer func() {
 		if reason := recover(); reason != nil {
 			write(levelError, fmt.Sprintf("handle of %s panicked: %v\n%s", name, reason, debug.Stack()))
-			events, err = nil, fmt.Errorf("panic: %v", reason)
+			events, mistake, err = nil, fmt.Sprintf("handle panicked: %v", reason), nil
 		}
 	}()
-	return entity.Handle(command, context)
+	events, err = entity.Handle(command, context)
+	return events, "", err
 }
 
 func refusal(err error) *Failure {
@@ -190,6 +217,9 @@ func (d *Definition) Apply(entity Aggregate, name, payload string) (failure *Fai
 	if err != nil {
 		return &Failure{FailedDeserializeEvent, name, err.Error()}
 	}
+	if broken, ok := entity.(*broken); ok {
+		return &Failure{FailedDeserializeEvent, name, broken.message}
+	}
 	defer func() {
 		if reason := recover(); reason != nil {
 			write(levelError, fmt.Sprintf("apply of %s panicked: %v\n%s", name, reason, debug.Stack()))
@@ -201,10 +231,18 @@ func (d *Definition) Apply(entity Aggregate, name, payload string) (failure *Fai
 }
 
 // Snapshot is the entity's state as JSON.
-func (d *Definition) Snapshot(entity Aggregate) (string, error) { return encode(entity) }
+func (d *Definition) Snapshot(entity Aggregate) (string, error) {
+	if broken, ok := entity.(*broken); ok {
+		return "", errors.New(broken.message)
+	}
+	return encode(entity)
+}
 
 // Restore puts a fresh entity into that state.
 func (d *Definition) Restore(entity Aggregate, snapshot string) error {
+	if broken, ok := entity.(*broken); ok {
+		return errors.New(broken.message)
+	}
 	return json.Unmarshal([]byte(snapshot), entity)
 }
 

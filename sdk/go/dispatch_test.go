@@ -73,11 +73,11 @@ func handled(t *testing.T, name, payload string) ([]EventText, *Failure) {
 	return definition.Handle(definition.Create("a"), name, payload, Context{})
 }
 
-func TestWhateverHandleReturnsOrPanicsWithRefusesTheCommand(t *testing.T) {
+func TestAnErrorRefusesTheCommandAndAPanicIsAMistake(t *testing.T) {
 	for how, want := range map[string]Failure{
 		"reject":   {FailedCommand, "no", `{"type":"no","count":18446744073709551615}`},
 		"error":    {FailedCommand, "Rejected", `{"type":"Rejected","message":"closed <now>"}`},
-		"panic":    {FailedCommand, "Rejected", `{"type":"Rejected","message":"panic: assignment to entry in nil map"}`},
+		"panic":    {FailedSerializeError, "panic", "it is no refusal but a mistake in the code, its stack is in the log; handle panicked: assignment to entry in nil map"},
 		"unheard":  {FailedSerializeEvent, "unheard", "thalo.unheard is no event of the aggregate; known are endless, ordered"},
 		"infinite": {FailedSerializeEvent, "endless", "endless: json: unsupported value: +Inf"},
 	} {
@@ -124,6 +124,29 @@ func TestAPanicOfApplySaysThatTheEventCannotBeApplied(t *testing.T) {
 	failure := definition.Apply(definition.Create("a"), "endless", `{"value":1}`)
 	if failure == nil || *failure != (Failure{FailedDeserializeEvent, "endless", "panic: cannot"}) {
 		t.Errorf("%+v", failure)
+	}
+}
+
+type unborn struct{ thing }
+
+func (u *unborn) SetID(id string) {
+	if id == "a" {
+		panic("cannot")
+	}
+}
+
+func TestWhatSetIDPanicsWithIsAnsweredToEveryCall(t *testing.T) {
+	definition := Define[unborn]()
+	entity := definition.CreateOrBroken("a")
+	if _, failure := definition.Handle(entity, "do", `{"how":"x"}`, Context{}); failure == nil || failure.Kind != FailedSerializeError || !strings.Contains(failure.Message, "SetID panicked: cannot") {
+		t.Errorf("%+v", failure)
+	}
+	failure := definition.Apply(entity, "endless", `{"value":1}`)
+	if failure == nil || *failure != (Failure{FailedDeserializeEvent, "endless", "SetID panicked: cannot"}) {
+		t.Errorf("%+v", failure)
+	}
+	if _, err := definition.Snapshot(entity); err == nil || definition.Restore(entity, "{}") == nil {
+		t.Error(err)
 	}
 }
 

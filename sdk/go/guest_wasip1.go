@@ -118,7 +118,7 @@ func snapshotFormat() unsafe.Pointer {
 func construct(id unsafe.Pointer, size uint32) uint32 {
 	name := stringAt(id, size)
 	lastMade++
-	entities[lastMade] = &entity{name, exported.Create(name)}
+	entities[lastMade] = &entity{name, exported.CreateOrBroken(name)}
 	release()
 	return newResource(lastMade)
 }

@@ -1,14 +1,16 @@
-"""Mistakes in an aggregate in Python: what raises refuses the command, says where in the log, and the instance goes on."""
+"""Mistakes in an aggregate in Python: what raises fails the command, says where in the log, and the instance goes on."""
 
 import json
 import shutil
 import subprocess
 
+import grpc
 import pytest
 from harness import BUILD, failure, runtime, thalo
 
 MODULE_CACHE = BUILD / "module-cache"
 WHEEL = """
+FAILS_AT = 0
 import logging
 import warnings
 from dataclasses import dataclass
@@ -65,12 +67,21 @@ def fail(how):
             warnings.warn("careful")
 
 
+made = 0
+
+
 @dataclass
 class Wheel(Aggregate):
     Command = Turn | Store
     Event = Turned | Turn
 
     turns: int = 0
+
+    def __post_init__(self):
+        global made
+        made += 1
+        if made == FAILS_AT:
+            fail("key")
 
     def handle(self, command):
         match command:
@@ -119,9 +130,10 @@ def wheel(tmp_path_factory):
         ("cause", "ValueError", "no spoke", "KeyError: 'spoke'"),
     ],
 )
-def test_what_raises_in_handle_refuses_the_command_and_its_traceback_is_in_the_log(wheel, how, error, message, said):
-    refused = json.loads(wheel.execute("wheel", how, "Turn", json.dumps({"how": how})).rejected.error)
-    assert refused["type"] == error and message in refused["message"]
+def test_what_raises_in_handle_fails_the_command_and_its_traceback_is_in_the_log(wheel, how, error, message, said):
+    code, details = failure(lambda: wheel.execute("wheel", how, "Turn", json.dumps({"how": how})))
+    assert code == grpc.StatusCode.FAILED_PRECONDITION, details
+    assert f"'{error}': it is no Rejection but a mistake in the code" in details and message in details, details
     wheel.wait_for_log(f'stream="wheel-{how}"')
     [line] = [line for line in wheel.log if "handle of Turn raised" in line and f'stream="wheel-{how}"' in line]
     assert "wheel.py:" in line and said in line and f"{error}: " in line, line
@@ -140,6 +152,21 @@ def test_what_raises_in_apply_is_said_and_its_traceback_is_in_the_log(wheel, how
 def test_an_exception_can_be_logged_and_a_warning_given(wheel, how, text):
     assert len(wheel.execute("wheel", how, "Turn", json.dumps({"how": how})).accepted.events) == 0
     wheel.wait_for_log(text)
+
+
+def test_what_raises_in_init_fails_that_entity_and_no_other(tmp_path):
+    needs_python()
+    # The first instance's first entity is the second that is made: the first is made with the component.
+    assert build(tmp_path, WHEEL.replace("FAILS_AT = 0", "FAILS_AT = 3")).returncode == 0
+    with runtime(tmp_path, "--module-cache-path", MODULE_CACHE, "--shards", "1", seconds=600) as server:
+        assert len(server.execute("wheel", "a", "Store", '{"how":"fine"}').accepted.events) == 1
+        for command in ("Store", "Turn"):
+            code, details = failure(lambda: server.execute("wheel", "b", command, '{"how":"fine"}'))
+            assert code == grpc.StatusCode.FAILED_PRECONDITION and "__init__ raised KeyError: 'spoke'" in details, details
+        server.wait_for_log("__init__ of Wheel raised")
+        assert any("__init__ of Wheel raised" in line and "wheel.py:" in line and 'stream="wheel-b"' in line for line in server.log)
+        assert len(server.execute("wheel", "a", "Store", '{"how":"fine"}').accepted.events) == 1
+        assert len(server.execute("wheel", "c", "Store", '{"how":"fine"}').accepted.events) == 1
 
 
 def test_after_all_of_them_the_aggregate_goes_on(wheel):

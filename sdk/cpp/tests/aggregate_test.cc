@@ -123,6 +123,12 @@ TEST(Aggregate, TheContextReachesAHandlerThatAsksForIt) {
   given<Account>({}).when(Close{}).then_nothing();
 }
 
+TEST(Aggregate, AnUnreadableCommandIsInvalidToTheKit) {
+  given<Account>({}).when_json("Deposit", R"({"amount":-1})").then_invalid("`amount`");
+  given<Account>({}).when_json("Burn", "{}").then_invalid("unknown command");
+  given<Account>({}).when_json("Deposit", R"({"amount":5})").then(Deposited{5});
+}
+
 TEST(Aggregate, AnUnknownCommandOrEventListsTheKnownOnes) {
   Account account("a");
   thalo::detail::Answer answer;
@@ -175,6 +181,12 @@ TEST(Kit, AFailedExpectationShowsWhatWasExpectedAndWhatCame) {
   last_failure.clear();
   given<Account>({}).when(Deposit{5}).then_rejected<InsufficientFunds>();
   EXPECT_THAT(last_failure, HasSubstr("rejected: InsufficientFunds"));
+  last_failure.clear();
+  given<Account>({}).when(Deposit{5}).then_invalid();
+  EXPECT_THAT(last_failure, HasSubstr("expected\n    invalid: \n  but got\n    Deposited"));
+  last_failure.clear();
+  given<Account>({}).when_json("Deposit", "{}").then_invalid("`other`");
+  EXPECT_THAT(last_failure, HasSubstr("invalid: `other`\n  but got\n    invalid: missing field `amount`"));
   last_failure.clear();
   given<Account>({}).when(Skew{1}).then(Skewed{1});
   EXPECT_THAT(last_failure, HasSubstr("failed: Skewed: field `by` is not a finite number"));

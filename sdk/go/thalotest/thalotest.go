@@ -2,6 +2,7 @@
 //
 //	thalotest.Given[Counter](t, Incremented{5}).When(Decrement{2}).Then(Decremented{2})
 //	thalotest.Given[Counter](t).When(Decrement{2}).ThenRejected(BelowZero{0, 2})
+//	thalotest.Given[Counter](t).WhenJSON("Decrement", `{"amount":-1}`).ThenInvalid("amount")
 //
 // Everything goes through JSON as in the runtime, so what cannot be stored fails here; an aggregate with snapshots is
 // also put through one before the command, and a handler that changes the state is found out.
@@ -49,11 +50,17 @@ type Outcome[T any] struct {
 // When gives the entity a command.
 func (p *Past[T]) When(command thalo.Command) *Outcome[T] {
 	p.t.Helper()
-	entity := p.replay()
 	name, payload, err := p.definition.EncodeCommand(command)
 	if err != nil {
 		p.t.Fatal(err)
 	}
+	return p.WhenJSON(name, payload)
+}
+
+// WhenJSON gives it one as a client sends it: its name and its payload in JSON.
+func (p *Past[T]) WhenJSON(name, payload string) *Outcome[T] {
+	p.t.Helper()
+	entity := p.replay()
 	before := p.state(entity)
 	texts, failure := p.definition.Handle(entity, name, payload, p.context)
 	if after := p.state(entity); after != before {
@@ -71,11 +78,16 @@ func (p *Past[T]) When(command thalo.Command) *Outcome[T] {
 	return outcome
 }
 
+const invalid = "invalid: "
+
 func described(failure *thalo.Failure) string {
-	if failure.Kind == thalo.FailedCommand {
+	switch failure.Kind {
+	case thalo.FailedCommand:
 		return "rejected: " + failure.Message
+	case thalo.FailedDeserializeCommand:
+		return invalid + failure.Message
 	}
-	return "failed: " + failure.Message
+	return "failed: " + failure.Subject + ": " + failure.Message
 }
 
 func (p *Past[T]) state(entity thalo.Aggregate) string {
@@ -139,6 +151,16 @@ func (o *Outcome[T]) ThenRejected(reason any) *Outcome[T] {
 		o.t.Fatal(err)
 	}
 	return o.expect([]string{"rejected: " + text})
+}
+
+// ThenInvalid expects a command that cannot be read, unknown or with a payload that is none, with `part` in what is said
+// about it.
+func (o *Outcome[T]) ThenInvalid(part string) *Outcome[T] {
+	o.t.Helper()
+	if len(o.lines) != 1 || !strings.HasPrefix(o.lines[0], invalid) || !strings.Contains(o.lines[0], part) {
+		o.t.Errorf("expected\n    a command that cannot be read (%s)\nbut got\n    %s", part, listed(o.lines))
+	}
+	return o
 }
 
 // State is the entity after the new events.

@@ -3,7 +3,7 @@ import { fieldOf } from "./fields.js";
 import { describe, FieldError, parse, stringify } from "./json.js";
 import { log } from "./log.js";
 import { Rejection } from "./rejection.js";
-import { apart } from "./world.js";
+import { apart, WorldError } from "./world.js";
 
 /** One of the contract's failures: `tag` is its case, `name` the command's, event's or error's name. */
 export class Failure extends Error {
@@ -33,8 +33,19 @@ export class Description {
     return apart(() => new this.aggregate(id));
   }
 
+  /** An entity; where its constructor throws, one that answers everything with that mistake. */
+  createOrBroken(id) {
+    try {
+      return this.create(id);
+    } catch (error) {
+      log.error(`the constructor of ${this.aggregate.name} threw`, error);
+      return new Broken(error);
+    }
+  }
+
   handle(entity, name, payload, context) {
     const command = this.readCommand(name, payload);
+    if (entity instanceof Broken) throw mistake(entity.type, entity.message);
     const events = answered(name, () => apart(() => entity.handle(command, context)));
     return events.map((event) => this.writeEvent(event));
   }
@@ -66,6 +77,7 @@ export class Description {
   apply(entity, type, payload) {
     const fields = this.events.get(type);
     if (!fields) throw new Failure("deserialize-event", type, `unknown event; known are ${known(this.events)}`);
+    if (entity instanceof Broken) throw new Failure("deserialize-event", type, entity.message);
     try {
       const event = { type, ...fields.decode(parse(payload), "") };
       apart(() => entity.apply(event));
@@ -76,10 +88,12 @@ export class Description {
   }
 
   snapshot(entity) {
+    if (entity instanceof Broken) throw new Error(entity.message);
     return this.snapshots.state.encode(this.snapshots.own ? apart(() => entity.snapshot()) : entity, "");
   }
 
   restore(entity, text) {
+    if (entity instanceof Broken) throw new Error(entity.message);
     const state = this.snapshots.state.decode(parse(text), "");
     if (this.snapshots.own) apart(() => entity.restore(state));
     else Object.assign(entity, state);
@@ -136,7 +150,22 @@ function refusal(command, error) {
     }
   }
   const type = error instanceof Error ? error.name : "Error";
-  // What the language itself throws is a mistake in the code: whoever runs it wants to know where.
+  const message = String(error?.message ?? error).toWellFormed();
+  // Whoever runs it wants to know where.
   log.error(`handle of ${command} threw`, error);
-  return new Failure("command", type, stringify({ type, message: String(error?.message ?? error).toWellFormed() }));
+  if (isMistake(error)) return mistake(type, `handle threw it: ${message}`);
+  return new Failure("command", type, stringify({ type, message }));
+}
+
+// What the language itself throws is no answer of the rules: the client is told that the module failed.
+const mistakes = [TypeError, ReferenceError, RangeError, SyntaxError, EvalError, URIError, globalThis.InternalError, WorldError].filter(Boolean);
+const isMistake = (error) => mistakes.some((kind) => error instanceof kind);
+const mistake = (type, message) => new Failure("serialize-error", type, `it is no refusal but a mistake in the code, its stack is in the log; ${message}`);
+
+// In place of an entity whose constructor threw: the contract has no answer that a constructor could give.
+class Broken {
+  constructor(error) {
+    this.type = error instanceof Error ? error.name : "Error";
+    this.message = `the constructor threw ${this.type}: ${String(error?.message ?? error)}`.toWellFormed();
+  }
 }

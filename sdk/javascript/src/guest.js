@@ -12,7 +12,7 @@ export function guest(aggregateClass) {
   class Entity {
     constructor(id) {
       this.id = id;
-      this.entity = description.create(id);
+      this.entity = description.createOrBroken(id);
     }
     apply(events) {
       contractErrors(() => {

@@ -21,6 +21,8 @@ export interface Given<A, Command, Event> {
   /** What surrounds the command. */
   withContext(context: Surroundings): this;
   when(command: Command): Outcome<A, Event>;
+  /** The same with a command as a client sends it: its name and its payload in JSON. */
+  whenJson(name: string, payload: string): Outcome<A, Event>;
 }
 
 export interface Outcome<A, Event> {
@@ -29,6 +31,8 @@ export interface Outcome<A, Event> {
   thenNothing(): this;
   /** Refused with exactly this error; a text is what `reject` was given. */
   thenRejected(error: string | ({ type: string } & Record<string, unknown>)): this;
+  /** Not understood: an unknown command or a payload that is none, with `part` in what is said about it. */
+  thenInvalid(part?: string): this;
   /** The entity after the new events. */
   readonly state: A;
 }

@@ -39,22 +39,31 @@ class Given {
 
   when(command) {
     const description = this.#description;
-    const entity = this.#past();
     const { type, ...fields } = command;
     const known = description.commands.get(type);
     if (!known) throw new AssertionError({ message: `'${type}' is no command of ${description.aggregate.name}`, stackStartFn: this.when });
+    return this.#handle(type, known.encode(fields, ""), this.when);
+  }
+
+  /** The same with a command as a client sends it: its name and its payload in JSON. */
+  whenJson(name, payload) {
+    return this.#handle(name, payload, this.whenJson);
+  }
+
+  #handle(name, payload, stackStartFn) {
+    const description = this.#description;
+    const entity = this.#past();
     const before = structured(entity);
     const outcome = { events: [], failure: undefined };
     try {
-      const context = new Context(this.#id, this.#context);
-      outcome.events = description.handle(entity, type, known.encode(fields, ""), context);
+      outcome.events = description.handle(entity, name, payload, new Context(this.#id, this.#context));
     } catch (error) {
       if (!(error instanceof Failure)) throw error;
       outcome.failure = error;
     }
     const changed = difference(before, structured(entity));
     if (changed !== undefined)
-      throw new AssertionError({ message: `handle changed the entity; only apply may: ${changed}`, actual: structured(entity), expected: before, stackStartFn: this.when });
+      throw new AssertionError({ message: `handle changed the entity; only apply may: ${changed}`, actual: structured(entity), expected: before, stackStartFn });
     for (const event of outcome.events) description.apply(entity, event.type, event.payload);
     return new Outcome(description, entity, outcome);
   }
@@ -116,7 +125,8 @@ class Outcome {
     this.state = state;
     this.#description = description;
     if (failure?.tag === "command") this.#actual = { rejected: failure.message };
-    else if (failure) this.#actual = { failed: `${failure.tag}: ${failure.message}` };
+    else if (failure?.tag === "deserialize-command") this.#actual = { invalid: failure.message };
+    else if (failure) this.#actual = { failed: `${failure.subject}: ${failure.message}` };
     else this.#actual = events.map((event) => `${event.type} ${event.payload}`);
   }
 
@@ -148,5 +158,11 @@ class Outcome {
   thenRejected(error) {
     const { type, ...fields } = typeof error === "string" ? { type: "Rejected", message: error } : error;
     return this.#expect({ rejected: stringify({ type, ...fields }) }, this.thenRejected);
+  }
+
+  /** Not understood: an unknown command or a payload that is none, with `part` in what is said about it. */
+  thenInvalid(part = "") {
+    if (this.#actual.invalid?.includes(part)) return this;
+    return this.#expect({ invalid: part }, this.thenInvalid);
   }
 }

@@ -24,8 +24,11 @@ export function apart(call) {
 
 let running = false;
 
+/** A mistake in the aggregate's code. */
+export class WorldError extends Error {}
+
 function refuse(what) {
-  throw new Error(
+  throw new WorldError(
     `${what} is not for an aggregate: state follows from the events alone. When the command came is context.time in handle; ` +
       "what apply needs belongs into the event, and chance into the command",
   );

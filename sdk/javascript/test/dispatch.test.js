@@ -58,16 +58,37 @@ const failing = (how) => {
   }
 };
 
-test("whatever handle throws refuses the command; what is no refusal is logged with its place", () => {
+test("an error refuses the command, one of the language's own is a mistake; both are logged with their place", () => {
   assert.deepEqual(failing("reject"), ["command", "No", '{"type":"No","value":0}']);
   assert.deepEqual(failing("text"), ["command", "Rejected", '{"type":"Rejected","message":"closed"}']);
   const lines = quietly(() => {
     assert.deepEqual(failing("throw"), ["command", "Error", '{"type":"Error","message":"closed"}']);
-    assert.equal(failing("bug")[1], "TypeError");
+    const [tag, type, message] = failing("bug");
+    assert.deepEqual([tag, type], ["serialize-error", "TypeError"]);
+    assert.match(message, /^it is no refusal but a mistake in the code, its stack is in the log; handle threw it: .*undefined/);
     assert.match(failing("async")[2], /asynchronous/);
   });
   assert.equal(lines.length, 3);
   assert.match(lines[0], /^error: handle of Do threw Error: closed\n.*dispatch\.test\.js/s);
+});
+
+test("what a constructor throws is answered to every call and logged with its place", () => {
+  class Unborn extends Thing {
+    constructor() {
+      super();
+      undefined.x;
+    }
+  }
+  const unborn = new Description(Unborn);
+  let entity;
+  const lines = quietly(() => (entity = unborn.createOrBroken("a")));
+  assert.equal(lines.length, 1);
+  assert.match(lines[0], /^error: the constructor of Unborn threw TypeError: .*\n.*dispatch\.test\.js/s);
+  const said = /the constructor threw TypeError: .*undefined/;
+  assert.throws(() => unborn.handle(entity, "Set", '{"value":1}', {}), { tag: "serialize-error", subject: "TypeError", message: said });
+  assert.throws(() => unborn.apply(entity, "WasSet", '{"value":1}'), { tag: "deserialize-event", message: said });
+  assert.throws(() => unborn.snapshot(entity), said);
+  assert.throws(() => unborn.restore(entity, "{}"), said);
 });
 
 test("events that cannot be stored are the aggregate's failure, not the client's", () => {
@@ -116,6 +137,12 @@ test("the test kit finds what is not as expected", () => {
   assert.throws(() => given(Thing).when(set).thenRejected("closed"), /but got/);
   assert.throws(() => given(Thing).when({ type: "Do", how: "change" }), /handle changed the entity/);
   assert.throws(() => given(Thing).when({ type: "Nope" }), /no command of Thing/);
+  quietly(() => assert.throws(() => given(Thing).when({ type: "Do", how: "bug" }).thenRejected({ type: "TypeError" }), /failed: TypeError: it is no refusal/));
+  given(Thing).whenJson("Set", '{"value":"x"}').thenInvalid("`value`");
+  given(Thing).whenJson("Nope", "{}").thenInvalid("unknown command");
+  given(Thing).whenJson("Set", '{"value":7}').thenEmits({ type: "WasSet", value: 7n });
+  assert.throws(() => given(Thing).when(set).thenInvalid(), /expected\n {4}invalid: \n {2}but got\n {4}WasSet/);
+  assert.throws(() => given(Thing).whenJson("Set", "{}").thenInvalid("`other`"), /expected\n {4}invalid: `other`\n {2}but got\n {4}invalid: missing field `value`/);
   given(Thing)
     .withContext({ metadata: { a: 1 }, timeMs: 0 })
     .when({ type: "Do", how: "context" })

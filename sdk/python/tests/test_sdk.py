@@ -165,13 +165,32 @@ def lines():
     return lines
 
 
-def test_whatever_handle_raises_refuses_the_command_and_a_mistake_is_logged_with_its_place(lines):
+def test_a_rejection_refuses_and_whatever_else_is_raised_is_a_mistake_logged_with_its_place(lines):
     assert failing("reject") == ("command", "No", '{"type":"No","value":0}')
     assert failing("text") == ("command", "Rejected", '{"type":"Rejected","message":"closed"}')
     assert lines == []
-    assert failing("bug") == ("command", "KeyError", '{"type":"KeyError","message":"\'missing\'"}')
+    mistake = "it is no Rejection but a mistake in the code, its traceback is in the log; handle raised it: "
+    assert failing("bug") == ("serialize-error", "KeyError", mistake + "'missing'")
     assert lines[0].startswith("error: handle of Do raised\n") and "test_sdk.py" in lines[0]
-    assert failing("deep")[1] == "RecursionError"
+    assert failing("deep")[:2] == ("serialize-error", "RecursionError")
+
+
+def test_what_init_raises_is_answered_to_every_call_and_logged_with_its_place(lines):
+    @dataclass
+    class Unborn(Thing):
+        def __post_init__(self):
+            {}["missing"]
+
+    description = Description(Unborn)
+    entity = description.create_or_broken()
+    assert len(lines) == 1 and lines[0].startswith("error: __init__ of Unborn raised\n") and "test_sdk.py" in lines[0]
+    for call, case in ((lambda: description.handle(entity, "Set", '{"value":1}', Context()), "serialize-error"), (lambda: description.apply(entity, "WasSet", '{"value":1}'), "deserialize-event")):
+        with pytest.raises(Failure, match="__init__ raised KeyError: 'missing'") as failure:
+            call()
+        assert failure.value.case == case
+    for call in (lambda: description.snapshot(entity), lambda: description.restore(entity, "{}")):
+        with pytest.raises(ValueError, match="__init__ raised KeyError"):
+            call()
 
 
 def test_events_that_cannot_be_stored_are_the_aggregates_failure():
@@ -202,6 +221,18 @@ def test_the_kit_passes_what_is_right_and_finds_what_is_wrong():
         given(Thing).when(Set(5)).then()
     with pytest.raises(AssertionError, match="handle changed the entity"):
         given(Thing).when(Do("change"))
+    given(Thing).when_json("Set", '{"value":"x"}').then_invalid("`value`")
+    given(Thing).when_json("Nope", "{}").then_invalid("unknown command")
+    given(Thing).when_json("Set", '{"value":7}').then(WasSet(7))
+    with pytest.raises(AssertionError, match="expected a command that cannot be read"):
+        given(Thing).when(Set(5)).then_invalid()
+    with pytest.raises(AssertionError, match="expected a command that cannot be read \\(`other`\\)"):
+        given(Thing).when_json("Set", "{}").then_invalid("`other`")
+
+
+def test_a_mistake_in_handle_is_no_refusal_to_the_kit(lines):
+    with pytest.raises(AssertionError, match="failed: KeyError: it is no Rejection but a mistake in the code"):
+        given(Thing).when(Do("bug")).then_rejected(Rejection("'missing'"))
 
 
 def test_a_refusal_without_fields_may_be_given_as_its_class():

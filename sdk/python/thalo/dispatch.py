@@ -23,6 +23,14 @@ class Failure(Exception):
         self.message = message
 
 
+@dataclasses.dataclass
+class Broken:
+    """In place of an entity whose `__init__` raised: the contract has no answer that a constructor could give."""
+
+    kind: str
+    message: str
+
+
 class Description:
     """What a class says of itself, checked and ready for use."""
 
@@ -41,6 +49,14 @@ class Description:
     def create(self) -> Any:
         return self.aggregate()
 
+    def create_or_broken(self) -> Any:
+        """An entity; where its `__init__` raises, one that answers everything with that mistake."""
+        try:
+            return self.create()
+        except Exception as error:
+            log.error(f"__init__ of {self.aggregate.__name__} raised\n{format_error(error)}")
+            return Broken(type(error).__name__, f"__init__ raised {type(error).__name__}: {message_of(error)}")
+
     def handle(self, entity: Any, name: str, payload: str, context: Context) -> list[tuple[str, str]]:
         kind = self.commands.get(name)
         if kind is None:
@@ -52,15 +68,16 @@ class Description:
         return [self.write_event(event) for event in self._decide(entity, name, command, context)]
 
     def _decide(self, entity: Any, name: str, command: Any, context: Context) -> list:
+        if isinstance(entity, Broken):
+            raise _mistake(entity.kind, entity.message)
         try:
             answer = entity.handle(command, context) if self.takes_context else entity.handle(command)
         except Rejection as rejection:
             raise _refusal(rejection) from None
         except Exception as error:
-            # A mistake in the code: whoever runs it wants to know where.
+            # Whoever runs it wants to know where.
             log.error(f"handle of {name} raised\n{format_error(error)}")
-            kind = type(error).__name__
-            raise Failure("command", kind, dumps({"type": kind, "message": message_of(error)})) from None
+            raise _mistake(type(error).__name__, f"handle raised it: {message_of(error)}") from None
         if answer is None:
             return []
         return list(answer) if isinstance(answer, (list, tuple)) else [answer]
@@ -90,6 +107,8 @@ class Description:
             event = kind[1].read(json.loads(payload), "")
         except (FieldError, ValueError, RecursionError) as error:
             raise Failure("deserialize-event", name, str(error)) from None
+        if isinstance(entity, Broken):
+            raise Failure("deserialize-event", name, entity.message)
         try:
             entity.apply(event)
         except Exception as error:
@@ -97,10 +116,14 @@ class Description:
             raise Failure("deserialize-event", name, f"{type(error).__name__}: {message_of(error)}") from None
 
     def snapshot(self, entity: Any) -> str:
+        if isinstance(entity, Broken):
+            raise ValueError(entity.message)
         assert self.state is not None
         return dumps(self.state.write(entity, ""))
 
     def restore(self, entity: Any, text: str) -> None:
+        if isinstance(entity, Broken):
+            raise ValueError(entity.message)
         assert self.state is not None
         restored = self.state.read(json.loads(text), "")
         for field in dataclasses.fields(restored):
@@ -113,6 +136,11 @@ def rejection_text(rejection: Rejection) -> tuple[str, str]:
         return "Rejected", dumps({"type": "Rejected", "message": str(rejection)})
     name = type(rejection).__name__
     return name, dumps({"type": name, **struct(type(rejection)).write(rejection, "")})
+
+
+def _mistake(kind: str, message: str) -> Failure:
+    """What is no Rejection is no answer of the rules: the client is told that the module failed."""
+    return Failure("serialize-error", kind, f"it is no Rejection but a mistake in the code, its traceback is in the log; {message}")
 
 
 def _refusal(rejection: Rejection) -> Failure:

@@ -174,7 +174,7 @@ class Entity:
     def __init__(self, id: str) -> None:
         _enter_the_instance()
         self.id = id
-        self.entity = _description.create()
+        self.entity = _description.create_or_broken()
 
     def apply(self, events: list) -> None:
         with _contract_errors():

@@ -2,6 +2,7 @@
 
     given(Counter, Incremented(5)).when(Decrement(2)).then(Decremented(2))
     given(Counter).when(Decrement(2)).then_rejected(BelowZero(0, 2))
+    given(Counter).when_json("Decrement", '{"amount":-1}').then_invalid("amount")
 
 Everything goes through JSON as in the runtime, so what cannot be stored fails here; an aggregate with snapshots is also
 put through one before the command, and a handler that changes the state is found out.
@@ -34,14 +35,17 @@ class Given(Generic[A]):
         return self
 
     def when(self, command: Any) -> "Outcome[A]":
+        return self.when_json(*self._description.write_command(command))
+
+    def when_json(self, name: str, payload: str) -> "Outcome[A]":
+        """The same with a command as a client sends it: its name and its payload in JSON."""
         description = self._description
         entity = self._past()
-        name, payload = description.write_command(command)
         before = copy.deepcopy(vars(entity))
         try:
             texts = description.handle(entity, name, payload, self._context)
         except Failure as failure:
-            texts, lines = [], [f"rejected: {failure.message}" if failure.case == "command" else f"failed: {failure.message}"]
+            texts, lines = [], [_told(failure)]
         else:
             lines = [f"{type_} {text}" for type_, text in texts]
         assert vars(entity) == before, f"handle changed the entity; only apply may: {before} became {vars(entity)}"
@@ -79,9 +83,28 @@ class Outcome(Generic[A]):
             rejection = rejection()
         return self._expect([f"rejected: {rejection_text(rejection)[1]}"])
 
+    def then_invalid(self, part: str = "") -> "Outcome[A]":
+        """Not understood: an unknown command or a payload that is none, with `part` in what is said about it."""
+        assert self._lines[:1] and self._lines[0].startswith(_INVALID) and part in self._lines[0], (
+            f"expected a command that cannot be read ({part})\nbut got {_listed(self._lines)}"
+        )
+        return self
+
     def _expect(self, lines: list[str]) -> "Outcome[A]":
         assert self._lines == lines, f"expected {_listed(lines)}\nbut got {_listed(self._lines)}"
         return self
+
+
+_INVALID = "invalid: "
+
+
+def _told(failure: Failure) -> str:
+    match failure.case:
+        case "command":
+            return f"rejected: {failure.message}"
+        case "deserialize-command":
+            return f"{_INVALID}{failure.message}"
+    return f"failed: {failure.subject}: {failure.message}"
 
 
 def _listed(lines: list[str]) -> str:

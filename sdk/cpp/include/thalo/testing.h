@@ -104,6 +104,14 @@ class Outcome {
     return *this;
   }
 
+  // Not understood: an unknown command or a payload that is none, with `part` in what is said about it.
+  const Outcome& then_invalid(std::string_view part = {}) const {
+    const bool invalid = answer_.failure && answer_.failure->kind == thalo::detail::FailureCase::deserialize_command &&
+                         answer_.failure->message.find(part) != std::string::npos;
+    if (!invalid) fail({"invalid: " + std::string(part)});
+    return *this;
+  }
+
   // The entity after the new events.
   const A& state() const { return state_; }
 
@@ -116,8 +124,11 @@ class Outcome {
   std::vector<std::string> actual() const {
     std::vector<std::string> lines;
     if (answer_.failure) {
-      const bool refused = answer_.failure->kind == thalo::detail::FailureCase::command;
-      lines.push_back((refused ? "rejected: " : "failed: ") + answer_.failure->message);
+      using thalo::detail::FailureCase;
+      const char* what = answer_.failure->kind == FailureCase::command               ? "rejected: "
+                         : answer_.failure->kind == FailureCase::deserialize_command ? "invalid: "
+                                                                                     : "failed: ";
+      lines.push_back(what + answer_.failure->message);
       return lines;
     }
     for (const auto& event : answer_.events)
@@ -153,13 +164,19 @@ class Given {
 
   template <class C>
   Outcome<A> when(const C& command, std::source_location where = std::source_location::current()) {
-    static_assert(thalo::detail::check_aggregate<A>());
     static_assert(thalo::detail::is_kind_of<C, typename A::Command>, "this is no command of the aggregate");
+    return when_json(reflect::type_name<C>(), detail::payload_of(command), where);
+  }
+
+  // The same with a command as a client sends it: its name and its payload in JSON.
+  Outcome<A> when_json(std::string_view name, std::string_view payload,
+                       std::source_location where = std::source_location::current()) {
+    static_assert(thalo::detail::check_aggregate<A>());
     context_.id = id_;
-    std::string story = "given\n" + detail::listed(lines()) + "  when\n    " + detail::described(command) + "\n";
+    std::string story = "given\n" + detail::listed(lines()) + "  when\n    ";
+    story.append(name).append(" ").append(payload).append("\n");
     Outcome<A> outcome(past(story, where), story, where);
-    thalo::detail::handle(outcome.state_, reflect::type_name<C>(), detail::payload_of(command), context_,
-                          outcome.answer_);
+    thalo::detail::handle(outcome.state_, name, payload, context_, outcome.answer_);
     if (!outcome.answer_.failure) {
       for (const auto& event : outcome.answer_.events)
         apply(outcome.state_, event.type, outcome.answer_.payload(event), story, where);
