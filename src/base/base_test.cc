@@ -4,6 +4,7 @@
 #include <thread>
 
 #include "base/bounded_queue.h"
+#include "base/counted.h"
 #include "base/json.h"
 #include "base/log.h"
 #include "base/result.h"
@@ -91,6 +92,14 @@ TEST(BoundedQueue, BoundsWhatItsItemsWeigh) {
   EXPECT_TRUE(queue.take_all(taken));
   EXPECT_TRUE(queue.push(4, 1000)) << "an empty queue takes an item of any weight";
   EXPECT_FALSE(queue.push(5, 1));
+}
+
+TEST(Counted, OneIsNoPlural) {
+  EXPECT_EQ(counted(0, "event"), "0 events");
+  EXPECT_EQ(counted(1, "event"), "1 event");
+  EXPECT_EQ(counted(2, "event"), "2 events");
+  EXPECT_EQ(counted(1, "entity", "entities"), "1 entity");
+  EXPECT_EQ(counted(11, "entity", "entities"), "11 entities");
 }
 
 TEST(Utf8, IsToldApartFromOtherBytes) {

@@ -20,20 +20,51 @@ using base::Code;
 using ::testing::AllOf;
 using ::testing::HasSubstr;
 
+// What `component` is told to have answered to one command, or to the one that it cannot know.
+base::Result<std::string> check_one(std::string_view component, const SmokeCommand& command = {},
+                                    const std::filesystem::path& compiled_folder = {}) {
+  auto checked = check_behaviour("bank_account", component, {command}, compiled_folder);
+  if (!checked) return std::unexpected(checked.error());
+  return checked->front().told;
+}
+
 TEST(CheckBehaviour, ACommandOfOnesOwnIsAnsweredAndOneThatCannotBeKnownIsRefused) {
   const auto component = guests::counter();
-  EXPECT_EQ(check_behaviour(component, {}).value(), "refused as unknown");
-  EXPECT_EQ(check_behaviour(component, {"increment", "3"}).value(), "Incremented 3");
-  EXPECT_THAT(check_behaviour(component, {"reject", "{}"}).value(), HasSubstr("rejected "));
-  EXPECT_EQ(check_behaviour(component, {"nothing", "{}"}).value(), "no events");
-  const auto unknown = check_behaviour(component, {"fly", "{}"});
+  EXPECT_EQ(check_one(component, {}).value(), "refused as unknown");
+  EXPECT_EQ(check_one(component, {"increment", "3"}).value(), "Incremented 3");
+  EXPECT_THAT(check_one(component, {"reject", "{}"}).value(), HasSubstr("rejected "));
+  EXPECT_EQ(check_one(component, {"nothing", "{}"}).value(), "no events");
+  const auto unknown = check_one(component, {"fly", "{}"});
   ASSERT_FALSE(unknown);
   EXPECT_EQ(unknown.error().code, Code::invalid_argument);
 }
 
+TEST(CheckBehaviour, CommandsComeInOrderToTheSameEntity) {
+  const auto checked = check_behaviour("bank_account", guests::counter(),
+                                       {{"increment", "3"}, {"nothing", "{}"}, {"reject", "{}"}, {"increment", "4"}});
+  ASSERT_TRUE(checked) << checked.error().message;
+  ASSERT_EQ(checked->size(), 4u);
+  EXPECT_EQ(checked->at(0).told, "Incremented 3");
+  EXPECT_EQ(checked->at(1).told, "no events");
+  EXPECT_TRUE(std::holds_alternative<model::Rejection>(checked->at(2).outcome));
+  const auto& events = std::get<std::vector<model::NewEvent>>(checked->at(3).outcome);
+  ASSERT_EQ(events.size(), 1u);
+  EXPECT_EQ(events.front().data, "4");
+  const auto unknown = check_behaviour("bank_account", guests::counter(), {{"increment", "3"}, {"fly", "{}"}});
+  ASSERT_FALSE(unknown);
+  EXPECT_EQ(unknown.error().code, Code::invalid_argument);
+  EXPECT_EQ(check_behaviour("bank_account", guests::counter(), {}).value().front().known, false);
+}
+
+TEST(CheckBehaviour, AFailureNamesTheModuleAsItsUserDoes) {
+  const auto answer = check_one(guests::counter(), {"trap", "1"});
+  ASSERT_FALSE(answer);
+  EXPECT_THAT(answer.error().message, AllOf(HasSubstr("module 'bank_account'"), HasSubstr("bankAccount-1")));
+}
+
 TEST(CheckBehaviour, ATrapAndABrokenContractAreFound) {
   for (const auto* command : {"trap", "loop", "recurse", "bad-json", "bad-list", "huge"}) {
-    const auto answer = check_behaviour(guests::counter(), {command, "1"});
+    const auto answer = check_one(guests::counter(), {command, "1"});
     ASSERT_FALSE(answer) << command;
     EXPECT_EQ(answer.error().code, Code::failed_precondition) << command;
     EXPECT_THAT(answer.error().message, HasSubstr("the check fails: ")) << command;
@@ -41,7 +72,7 @@ TEST(CheckBehaviour, ATrapAndABrokenContractAreFound) {
 }
 
 TEST(CheckBehaviour, WhatTheRuntimeWouldNotLoadIsNotLoaded) {
-  const auto answer = check_behaviour(guests::assemble("(component)"), {});
+  const auto answer = check_one(guests::assemble("(component)"), {});
   ASSERT_FALSE(answer);
   EXPECT_EQ(answer.error().code, Code::failed_precondition);
   EXPECT_THAT(answer.error().message,
@@ -49,7 +80,7 @@ TEST(CheckBehaviour, WhatTheRuntimeWouldNotLoadIsNotLoaded) {
 
   // A counter in all that it exports.
   const auto importing = guests::make({.parts = {{"imports", R"((import "plugin" (core module $plugin)))"}}});
-  const auto refused = check_behaviour(importing, {});
+  const auto refused = check_one(importing, {});
   ASSERT_FALSE(refused);
   EXPECT_EQ(refused.error().code, Code::failed_precondition);
   EXPECT_THAT(refused.error().message, AllOf(HasSubstr("the runtime would not load it"), HasSubstr("plugin")));
@@ -70,15 +101,15 @@ TEST(CheckBehaviour, WhatWasCompiledIsKeptForTheNextCheckOfTheSameModule) {
   const auto folder = TemporaryFolder::make("check-test");
   ASSERT_TRUE(folder);
   const auto compiled = folder->path() / "cache" / "compiled";
-  ASSERT_EQ(check_behaviour(guests::counter(), {}, compiled).value(), "refused as unknown");
+  ASSERT_EQ(check_one(guests::counter(), {}, compiled).value(), "refused as unknown");
   const auto kept = files_in(compiled);
   ASSERT_EQ(kept.size(), 1u);
-  EXPECT_EQ(check_behaviour(guests::counter(), {"increment", "3"}, compiled).value(), "Incremented 3");
+  EXPECT_EQ(check_one(guests::counter(), {"increment", "3"}, compiled).value(), "Incremented 3");
   EXPECT_EQ(files_in(compiled), kept);
 
   // What is damaged is compiled anew.
   std::filesystem::resize_file(compiled / kept.begin()->first, 1000);
-  EXPECT_EQ(check_behaviour(guests::counter(), {"increment", "3"}, compiled).value(), "Incremented 3");
+  EXPECT_EQ(check_one(guests::counter(), {"increment", "3"}, compiled).value(), "Incremented 3");
   EXPECT_GT(std::filesystem::file_size(compiled / kept.begin()->first), 1000u);
 }
 
@@ -88,7 +119,7 @@ TEST(CheckBehaviour, AFolderThatCannotBeUsedIsToldAndTheCheckGoesOnWithoutIt) {
   const auto file = folder->path() / "file";
   ASSERT_TRUE(env::write_file_atomically(file, "in the way"));
   ::testing::internal::CaptureStderr();
-  EXPECT_EQ(check_behaviour(guests::counter(), {"increment", "3"}, file / "compiled").value(), "Incremented 3");
+  EXPECT_EQ(check_one(guests::counter(), {"increment", "3"}, file / "compiled").value(), "Incremented 3");
   EXPECT_THAT(::testing::internal::GetCapturedStderr(),
               AllOf(HasSubstr("compiled modules are not cached"), HasSubstr(file.string())));
 }
@@ -121,7 +152,7 @@ THALO_EXPORT(Counter)
   options.source = source;
   const auto built = compile_aggregate(options);
   if (!built) return std::unexpected(built.error());
-  return check_behaviour(built->component, {"Count", "{}"});
+  return check_one(built->component, {"Count", "{}"});
 }
 
 TEST(CheckBehaviour, AnAggregateThatDependsOnMoreThanItsEventsIsFound) {

@@ -77,7 +77,7 @@ TEST_F(LanguageCTest, WhatIsMissingInAVariableIsFoundWhenItIsLoaded) {
   const auto output = build("thalo_aggregate", ", .handle = handle");
   ASSERT_TRUE(output) << output.error().message << messages();
   ::testing::internal::CaptureStderr();
-  const auto checked = check_behaviour(*env::read_file(output->file), {});
+  const auto checked = check_behaviour("park", *env::read_file(output->file), {});
   EXPECT_THAT(::testing::internal::GetCapturedStderr(), HasSubstr("the thalo_aggregate has no .apply"));
   ASSERT_FALSE(checked);
   EXPECT_THAT(checked.error().message, HasSubstr("would not load it"));
@@ -86,7 +86,7 @@ TEST_F(LanguageCTest, WhatIsMissingInAVariableIsFoundWhenItIsLoaded) {
 TEST_F(LanguageCTest, AHandlerThatRefusesAfterABadReadStillCannotReadTheCommand) {
   const auto output = build("const thalo_aggregate", ", .handle = handle, .apply = apply");
   ASSERT_TRUE(output) << output.error().message << messages();
-  const auto checked = check_behaviour(*env::read_file(output->file), {.name = "Park", .payload = "{}"});
+  const auto checked = check_behaviour("park", *env::read_file(output->file), {{.name = "Park", .payload = "{}"}});
   ASSERT_FALSE(checked);
   EXPECT_THAT(checked.error().message, HasSubstr("'Park': missing field `plate`"));
 }

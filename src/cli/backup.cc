@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "base/counted.h"
 #include "base/json.h"
 #include "cli/connection.h"
 #include "cli/event_text.h"
@@ -115,7 +116,7 @@ int run_backup(const BackupFlags& flags) {
               << ",\"copied_bytes\":" << made->copied_bytes << "}\n";
   } else {
     std::cout << "Backup " << made->backup.number << " in " << (flags.output.empty() ? flags.name : flags.output)
-              << " holds " << made->events << " events (" << size_text(made->backup.size_bytes) << ", "
+              << " holds " << base::counted(made->events, "event") << " (" << size_text(made->backup.size_bytes) << ", "
               << size_text(made->copied_bytes) << " copied)\n";
   }
   return flags.verify ? verify_made(flags, made->backup.number) : exit_ok;
@@ -144,8 +145,8 @@ int run_backups(const BackupsFlags& flags) {
     if (flags.json) {
       std::cout << "{" << members(backup) << ",\"events\":" << backup.events << "}\n";
     } else {
-      std::cout << backup.number << "  " << time_text(backup.time_ms) << "  " << backup.events << " events  "
-                << size_text(backup.size_bytes) << "  store " << backup.store_id << '\n';
+      std::cout << backup.number << "  " << time_text(backup.time_ms) << "  " << base::counted(backup.events, "event")
+                << "  " << size_text(backup.size_bytes) << "  store " << backup.store_id << '\n';
     }
   }
   return exit_ok;
@@ -157,8 +158,8 @@ int run_restore(const RestoreFlags& flags) {
   if (flags.json) {
     std::cout << "{" << members(shown(restored->backup)) << ",\"events\":" << restored->events << "}\n";
   } else {
-    std::cout << "Restored backup " << restored->backup.number << ", " << restored->events << " events, to "
-              << flags.output << "; serve it by thalo-runtime -s " << flags.output << '\n';
+    std::cout << "Restored backup " << restored->backup.number << ", " << base::counted(restored->events, "event")
+              << ", to " << flags.output << "; serve it by thalo-runtime -s " << flags.output << '\n';
   }
   return exit_ok;
 }

@@ -32,7 +32,7 @@ struct BuildFlags {
   bool watch = false;
   bool publish = false;
   bool check = false;
-  std::string check_command;
+  std::vector<std::string> check_commands;
   bool json = false;
 };
 
@@ -48,31 +48,56 @@ void describe(const build::Built& built) {
   std::cout << "    digest   " << built.digest << std::endl;
 }
 
+using Checked = std::optional<std::vector<build::CheckedCommand>>;
+
 std::string list_json(const std::vector<std::string>& names) {
   std::string out = "[";
   for (const auto& name : names) out += (&name == names.data() ? "" : ",") + base::json_quote(name);
   return out + "]";
 }
 
-std::string to_json(const build::Built& built, const std::string& file) {
-  return "{\"file\":" + base::json_quote(file) + ",\"size_bytes\":" + std::to_string(built.component.size()) +
-         ",\"language\":" + base::json_quote(built.language) + ",\"tool\":" + base::json_quote(built.tool) +
-         ",\"exports\":" + list_json(built.interfaces.exports) + ",\"imports\":" + list_json(built.interfaces.imports) +
-         ",\"digest\":" + base::json_quote(built.digest) + "}";
+std::string to_json(const build::CheckedCommand& checked) {
+  std::string out = "{\"command\":" + base::json_quote(checked.command.name) + ",\"payload\":";
+  out +=
+      base::check_json(checked.command.payload) ? checked.command.payload : base::json_quote(checked.command.payload);
+  if (!checked.known) return out + ",\"outcome\":\"unknown\"}";
+  if (const auto* rejection = std::get_if<model::Rejection>(&checked.outcome))
+    return out + ",\"outcome\":\"rejected\",\"error\":" + rejection->error + "}";
+  out += ",\"outcome\":\"accepted\",\"events\":[";
+  bool first = true;
+  for (const auto& event : std::get<std::vector<model::NewEvent>>(checked.outcome)) {
+    out +=
+        std::string(first ? "" : ",") + "{\"type\":" + base::json_quote(event.type) + ",\"data\":" + event.data + "}";
+    first = false;
+  }
+  return out + "]}";
 }
 
-int check(const BuildFlags& flags, const build::Built& built) {
+std::string to_json(const build::Built& built, const std::string& file, const Checked& checked) {
+  std::string out =
+      "{\"file\":" + base::json_quote(file) + ",\"size_bytes\":" + std::to_string(built.component.size()) +
+      ",\"language\":" + base::json_quote(built.language) + ",\"tool\":" + base::json_quote(built.tool) +
+      ",\"exports\":" + list_json(built.interfaces.exports) + ",\"imports\":" + list_json(built.interfaces.imports) +
+      ",\"digest\":" + base::json_quote(built.digest);
+  if (!checked) return out + "}";
+  out += ",\"checked\":[";
+  for (const auto& command : *checked) out += (&command == checked->data() ? "" : ",") + to_json(command);
+  return out + "]}";
+}
+
+// 'Increment {"amount":1}', or a name alone.
+build::SmokeCommand command_of(const std::string& text) {
   build::SmokeCommand command;
-  if (!flags.check_command.empty()) {
-    const auto space = flags.check_command.find(' ');
-    command.name = flags.check_command.substr(0, space);
-    if (space != std::string::npos) command.payload = flags.check_command.substr(space + 1);
-  }
-  const auto answer = build::check_behaviour(built.component, command, build::default_cache_folder() / "compiled");
-  if (!answer) return report(answer.error());
-  if (flags.json) return exit_ok;
-  std::cout << "    command  " << command.name << " in fresh and used instances: " << *answer << std::endl;
-  return exit_ok;
+  const auto space = text.find(' ');
+  command.name = text.substr(0, space);
+  if (space != std::string::npos) command.payload = text.substr(space + 1);
+  return command;
+}
+
+base::Result<std::vector<build::CheckedCommand>> check(const BuildFlags& flags, const build::Built& built) {
+  std::vector<build::SmokeCommand> commands;
+  for (const std::string& text : flags.check_commands) commands.push_back(command_of(text));
+  return build::check_behaviour(built.name, built.component, commands, build::default_cache_folder() / "compiled");
 }
 
 // Builds, checks or writes, and tells. Errors have been reported when there is no module.
@@ -87,14 +112,19 @@ std::optional<build::Built> build_once(const BuildFlags& flags, const std::files
   auto built = build::compile_aggregate(options);
   if (!built) return report(built.error()), std::nullopt;
   std::string file;  // none when it is only checked
-  if (!flags.check) {
+  Checked checked;
+  if (flags.check) {
+    auto answers = check(flags, *built);
+    if (!answers) return report(answers.error()), std::nullopt;
+    checked = *std::move(answers);
+  } else {
     const auto written = build::write_module(*built, flags.output);
     if (!written) return report(written.error()), std::nullopt;
     file = written->string();
   }
   const auto seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   if (flags.json) {
-    std::cout << to_json(*built, file) << std::endl;
+    std::cout << to_json(*built, file, checked) << std::endl;
     return *std::move(built);
   }
   char took[32];
@@ -102,13 +132,15 @@ std::optional<build::Built> build_once(const BuildFlags& flags, const std::files
   std::cout << (flags.check ? "Checked " + built->name : "Built " + file) << " (" << built->component.size()
             << " bytes, " << built->tool << ", " << took << ")\n";
   describe(*built);
+  if (!checked) return *std::move(built);
+  for (const auto& one : *checked)
+    std::cout << "    command  " << one.command.name << " in fresh and used instances: " << one.told << std::endl;
   return *std::move(built);
 }
 
 int build_and_end(const BuildFlags& flags, const std::filesystem::path& source) {
   auto built = build_once(flags, source);
   if (!built) return exit_failed;
-  if (flags.check) return check(flags, *built);
   if (!flags.publish) return exit_ok;
   Publisher publisher(flags.server, flags.json);
   publisher.take(built->name, std::move(built->component));
@@ -166,8 +198,9 @@ void add_build(CLI::App& app, Session& session) {
   command->add_option("--name", flags->name, "The module's name [default: the folder's]");
   command->add_option("--lang", flags->language, "The language [default: found out from the files]");
   command->add_option("--compiler", flags->compiler, "The C++ compiler for wasm32-wasi");
-  command->add_option("--flag", flags->flags,
-                      "A further flag for the compiler, e.g. --flag=-DLIMIT=5; may be repeated");
+  command
+      ->add_option("--flag", flags->flags, "A further flag for the compiler, e.g. --flag=-DLIMIT=5; may be repeated")
+      ->allow_extra_args(false);
   command->add_flag("--watch", flags->watch, "Build again whenever a source or header changes, until Ctrl-C");
   command->add_flag("--publish", flags->publish,
                     "Also send it to the server, which serves it from the next command on; with --watch at every "
@@ -181,8 +214,10 @@ void add_build(CLI::App& app, Session& session) {
       ->excludes("--watch")
       ->excludes("--publish");
   command
-      ->add_option("--check-command", flags->check_command,
-                   "The command for --check, e.g. 'Increment {\"amount\":1}' [default: one it must refuse as unknown]")
+      ->add_option("--check-command", flags->check_commands,
+                   "A command for --check, e.g. 'Increment {\"amount\":1}'; may be repeated: the entity gets them in "
+                   "order [default: one it must refuse as unknown]")
+      ->allow_extra_args(false)
       ->needs("--check");
   command->add_flag("--json", flags->json, "Print one JSON object a build");
   command->callback([flags, &session] { session.exit_code = build(*flags); });

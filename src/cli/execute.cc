@@ -4,6 +4,7 @@
 #include <memory>
 #include <optional>
 
+#include "base/counted.h"
 #include "cli/argument.h"
 #include "cli/connection.h"
 #include "cli/event_text.h"
@@ -25,8 +26,8 @@ struct ExecuteFlags {
 
 void print_accepted(const client::Accepted& accepted, const ExecuteFlags& flags) {
   const bool colour = colour_wanted();
-  std::cout << (flags.dry_run ? "Would execute with " : "Executed with ") << accepted.events.size() << " events"
-            << (accepted.events.empty() ? "" : ":")
+  std::cout << (flags.dry_run ? "Would execute with " : "Executed with ")
+            << base::counted(accepted.events.size(), "event") << (accepted.events.empty() ? "" : ":")
             << (accepted.repeated ? " (this command_id was executed before)" : "") << '\n';
   for (const client::Event& event : accepted.events) {
     std::cout << "    " << coloured(event.type, "1;36", colour) << "  " << event.data << '\n';

@@ -8,6 +8,7 @@
 #include <optional>
 #include <set>
 
+#include "base/counted.h"
 #include "base/json.h"
 #include "cli/command_lines.h"
 #include "cli/event_text.h"
@@ -126,8 +127,8 @@ class Lines final : public client::CommandSource {
 };
 
 void print_summary(const Counts& counts) {
-  std::cerr << counts.accepted + counts.rejected + counts.failed << " commands: " << counts.accepted << " accepted, "
-            << counts.rejected << " rejected, " << counts.failed << " failed\n";
+  std::cerr << base::counted(counts.accepted + counts.rejected + counts.failed, "command") << ": " << counts.accepted
+            << " accepted, " << counts.rejected << " rejected, " << counts.failed << " failed\n";
 }
 
 }  // namespace

@@ -9,6 +9,7 @@
 #include <optional>
 #include <system_error>
 
+#include "base/counted.h"
 #include "base/json.h"
 #include "cli/connection.h"
 #include "cli/event_text.h"
@@ -101,7 +102,8 @@ int run_export(ExportFlags flags) {
         {Code::unavailable,
          "cannot write " + (flags.output.empty() ? "standard output" : flags.output) + "; the disk may be full", true});
   if (!read) return report(read.error());
-  if (!flags.output.empty()) std::cerr << "Exported " << written << " events to " << flags.output << '\n';
+  if (!flags.output.empty())
+    std::cerr << "Exported " << base::counted(written, "event") << " to " << flags.output << '\n';
   return exit_ok;
 }
 

@@ -5,6 +5,7 @@
 #include <memory>
 #include <vector>
 
+#include "base/counted.h"
 #include "cli/connection.h"
 #include "cli/importer.h"
 #include "cli/interrupt.h"
@@ -91,7 +92,8 @@ int run_import(const ImportFlags& flags) {
   if (flags.json) {
     std::cout << "{\"imported\":" << sum.imported << ",\"skipped\":" << sum.skipped << "}\n";
   } else {
-    std::cerr << "Imported " << sum.imported << " events; " << sum.skipped << " were there already\n";
+    std::cerr << "Imported " << base::counted(sum.imported, "event") << "; " << sum.skipped
+              << (sum.skipped == 1 ? " was there already\n" : " were there already\n");
   }
   if (sum.error) return report(*sum.error);
   if (!read) return report(read.error());

@@ -11,6 +11,7 @@
 #include <memory>
 #include <optional>
 
+#include "base/counted.h"
 #include "base/json.h"
 #include "cli/connection.h"
 #include "cli/event_text.h"
@@ -134,7 +135,7 @@ int list(client::Projections& projections, bool json) {
 
 void print(const client::HeldStream& held) {
   std::cout << "    " << held.stream << "  event " << held.global_position << " (position " << held.position << "), "
-            << held.attempts << (held.attempts == 1 ? " attempt" : " attempts") << ", "
+            << base::counted(held.attempts, "attempt") << ", "
             << (held.parked ? "parked" : "tried again at " + time_text(held.retry_at_ms)) << "\n        "
             << time_text(held.last_failed_ms) << "  " << held.error << '\n';
 }
@@ -169,11 +170,11 @@ int show_failing_relay(const client::Projection& projection, const ServerFlags& 
   }
   const auto read = (*client)->read_all(options, [&](const client::Event& event) {
     const std::string position = std::to_string(event.global_position);
-    std::cout << "  failing since " << time_text(relay->since_ms) << ", " << relay->failures
-              << (relay->failures == 1 ? " attempt" : " attempts") << ", at event " << position << " of stream "
-              << event.stream << "\n    " << relay->error << "\n    to try it now: thalo projections '"
-              << projection.name << "' retry\n    to go past it without sending it: thalo projections '"
-              << projection.name << "' skip --stream '" << event.stream << "' --event " << position << '\n';
+    std::cout << "  failing since " << time_text(relay->since_ms) << ", " << base::counted(relay->failures, "attempt")
+              << ", at event " << position << " of stream " << event.stream << "\n    " << relay->error
+              << "\n    to try it now: thalo projections '" << projection.name
+              << "' retry\n    to go past it without sending it: thalo projections '" << projection.name
+              << "' skip --stream '" << event.stream << "' --event " << position << '\n';
     return false;
   });
   return read ? exit_ok : report(read.error());
@@ -191,7 +192,7 @@ int show(client::Projections& projections, const ProjectionsFlags& flags) {
             << ", " << projection->lag_events << " behind (" << seconds_text(projection->lag) << ")\n  failures "
             << (projection->policy.attempts_max == 0
                     ? std::string("tried for ever")
-                    : "parked after " + std::to_string(projection->policy.attempts_max) + " attempts")
+                    : "parked after " + base::counted(projection->policy.attempts_max, "attempt"))
             << ", pauses from " << projection->policy.backoff_first.count() << " to "
             << projection->policy.backoff_max.count() << " ms\n";
   std::cout << "  members  " << projection->members.size() << '\n';
@@ -232,7 +233,7 @@ int retry(client::Projections& projections, const ProjectionsFlags& flags) {
   auto tried = projections.retry(flags.name, flags.stream);
   if (!tried) return refused(projections, flags, tried.error());
   if (is_relay(flags.name)) return say(projections, flags, {}, "Trying now");
-  std::cout << "Trying " << *tried << (*tried == 1 ? " stream" : " streams") << " again\n";
+  std::cout << "Trying " << base::counted(*tried, "stream") << " again\n";
   return exit_ok;
 }
 

@@ -5,6 +5,7 @@
 #include <iostream>
 #include <memory>
 
+#include "base/counted.h"
 #include "base/json.h"
 #include "cli/connection.h"
 #include "cli/event_text.h"
@@ -52,8 +53,8 @@ void print_table(const std::vector<client::Relay>& relays) {
     row(relay.name, relay.kind, relay.url, relay.projection, relay.paused ? "paused" : relay.state,
         std::to_string(relay.lag_events), std::to_string(relay.lag_ms / 1000));
     if (relay.state == "retrying" || relay.state == "stopped") {
-      std::cout << "    since " << time_text(relay.since_ms) << ", " << relay.failures << " failures: " << relay.error
-                << "\n    what it is stuck on: thalo projections '" << relay.projection << "'\n";
+      std::cout << "    since " << time_text(relay.since_ms) << ", " << base::counted(relay.failures, "failure") << ": "
+                << relay.error << "\n    what it is stuck on: thalo projections '" << relay.projection << "'\n";
     }
   }
 }

@@ -4,6 +4,7 @@
 #include <memory>
 #include <optional>
 
+#include "base/counted.h"
 #include "base/json.h"
 #include "cli/argument.h"
 #include "cli/connection.h"
@@ -42,8 +43,9 @@ int describe(client::Client& client, const StateFlags& flags) {
                                          : std::string("none"))
             << "\nin memory ";
   if (entity->cached) {
-    std::cout << "yes, in instance " << entity->instance << " (" << entity->instance_entities << " entities, "
-              << entity->instance_memory_bytes << " bytes)\n";
+    std::cout << "yes, in instance " << entity->instance << " ("
+              << base::counted(entity->instance_entities, "entity", "entities") << ", "
+              << base::counted(entity->instance_memory_bytes, "byte") << ")\n";
   } else {
     std::cout << "no\n";
   }

@@ -12,6 +12,7 @@
 #include <thread>
 #include <utility>
 
+#include "base/counted.h"
 #include "cli/connection.h"
 #include "cli/event_text.h"
 #include "cli/interrupt.h"
@@ -75,8 +76,7 @@ std::jthread watch_interrupts(std::stop_source& stop) {
 void tell_skipped(std::uint64_t skipped, model::GlobalPosition next) {
   if (skipped == 0) return;
   std::cout.flush();
-  std::cerr << skipped << (skipped == 1 ? " event" : " events") << " before global position " << next
-            << " did not match the filter\n";
+  std::cerr << base::counted(skipped, "event") << " before global position " << next << " did not match the filter\n";
 }
 
 int show_stored(client::Client& client, const TailFlags& flags, bool colour) {

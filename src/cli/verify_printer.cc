@@ -2,6 +2,7 @@
 
 #include <iostream>
 
+#include "base/counted.h"
 #include "base/json.h"
 
 namespace thalo::cli {
@@ -69,11 +70,12 @@ void VerifyPrinter::print_text(const store::VerifySummary& summary, bool is_whol
   if (summary.has_unfinished_write)
     std::cout << "The log ends in an unfinished write that nobody was told of; the next start drops it.\n";
   std::cout << (summary.violations == 0 ? std::string("Sound: ")
-                                        : "Damaged: " + std::to_string(summary.violations) + " violations in ")
-            << summary.events << " events of " << summary.streams << " streams";
+                                        : "Damaged: " + base::counted(summary.violations, "violation") + " in ")
+            << base::counted(summary.events, "event") << " of " << base::counted(summary.streams, "stream");
   if (is_whole) {
-    std::cout << ", " << summary.chunks << " chunks of the index, " << summary.cursors << " cursors, "
-              << summary.snapshots << " snapshots, " << summary.files << " files";
+    std::cout << ", " << base::counted(summary.chunks, "chunk") << " of the index, "
+              << base::counted(summary.cursors, "cursor") << ", " << base::counted(summary.snapshots, "snapshot")
+              << ", " << base::counted(summary.files, "file");
   }
   std::cout << ".\n";
 }

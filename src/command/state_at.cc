@@ -1,5 +1,6 @@
 #include "command/state_at.h"
 
+#include "base/counted.h"
 #include "command/slice.h"
 
 namespace thalo::command {
@@ -23,7 +24,7 @@ base::Result<StateAt> state_at(store::Store& store, const wasm::Module& module, 
   auto version = store.stream_version(stream.text());
   if (!version) return std::unexpected(version.error());
   if (until.version && *until.version > *version) {
-    return fail(Code::out_of_range, "stream " + stream.text() + " has " + std::to_string(*version) + " events, not " +
+    return fail(Code::out_of_range, "stream " + stream.text() + " has " + base::counted(*version, "event") + ", not " +
                                         std::to_string(*until.version));
   }
   auto instance = module.instantiate(limits);

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/counted.h"
 #include "base/json.h"
 #include "base/log.h"
 
@@ -166,8 +167,9 @@ base::Result<HostedProjection*> LoopFeed::find_or_make(const JoinRequest& reques
                                                "\"; use another name, or delete the projection to begin anew");
   }
   if (projections_.size() >= options_.projections_max) {
-    return fail(Code::resource_exhausted,
-                "there are " + std::to_string(projections_.size()) + " projections already; delete some");
+    return fail(Code::resource_exhausted, (projections_.size() == 1 ? "there is " : "there are ") +
+                                              base::counted(projections_.size(), "projection") +
+                                              " already; delete some");
   }
   const auto start = position_of(request.start);
   if (!start) return std::unexpected(start.error());
@@ -206,8 +208,8 @@ void LoopFeed::finish_join(const JoinRequest& request, MemberId member, const st
   if (projection == nullptr) return consumer->on_stopped(not_found(request.name));
   if (projection->member_count() >= options_.members_max) {
     return consumer->on_stopped({Code::resource_exhausted, "projection " + request.name + " has " +
-                                                               std::to_string(projection->member_count()) +
-                                                               " members already; retry when one has left"});
+                                                               base::counted(projection->member_count(), "member") +
+                                                               " already; retry when one has left"});
   }
   if (request.policy) projection->set_policy(*request.policy);
   projection->join(member, request.window, request.member, consumer);

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/counted.h"
 #include "store/stream_hash.h"
 
 namespace thalo::feed {
@@ -252,8 +253,8 @@ std::string ProjectionMachine::stopped() const {
   if (is_full()) {
     const auto parked =
         std::ranges::count_if(held_, [](const auto& held) { return held.second.info.state == HeldState::parked; });
-    return std::to_string(held_.size()) + " streams are held (" + std::to_string(parked) +
-           " of them parked) and there may be " + std::to_string(policy_.parked_streams_max) +
+    return base::counted(held_.size(), "stream") + (held_.size() == 1 ? " is held (" : " are held (") +
+           std::to_string(parked) + " of them parked) and there may be " + std::to_string(policy_.parked_streams_max) +
            "; retry them, or skip events that can never be handled";
   }
   if (entries_.size() >= entries_max) {

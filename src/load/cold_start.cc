@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <chrono>
 
+#include "base/counted.h"
 #include "load/connections.h"
 #include "load/requests.h"
 #include "load/wire.h"
@@ -79,7 +80,7 @@ class Measurement {
     const std::uint64_t is = number_in(text_in(*answer, response_accepted), accepted_version);
     if (is == version) return seconds;
     return base::fail(Code::internal, requests_.id_of(entity) + " has version " + std::to_string(is) + " after " +
-                                          std::to_string(version) + " events");
+                                          base::counted(version, "event"));
   }
 
  private:

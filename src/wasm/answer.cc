@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "base/counted.h"
 #include "base/json.h"
 #include "model/stream_name.h"
 
@@ -94,7 +95,7 @@ Answer<model::NewEvent> read_event(const thalo_guest_event_t& event, const Limit
 Answer<HandleOutcome> read_events(std::span<const thalo_guest_event_t> answer, const Limits& limits,
                                   const CallName& call) {
   if (answer.size() > limits.events_per_command) {
-    return limit_exceeded(call, "it answered with " + std::to_string(answer.size()) + " events; at most " +
+    return limit_exceeded(call, "it answered with " + base::counted(answer.size(), "event") + "; at most " +
                                     std::to_string(limits.events_per_command) + " are allowed (limit --events-limit)");
   }
   std::vector<model::NewEvent> events;

@@ -4,6 +4,7 @@
 #include <type_traits>
 #include <utility>
 
+#include "base/counted.h"
 #include "base/json.h"
 
 namespace thalo::wasm {
@@ -97,7 +98,7 @@ base::Result<EntityHandle> WasmtimeInstance::create(const model::StreamName& str
   }
   if (alive_ >= store_->limits().entities_per_instance) {
     return fail(Code::resource_exhausted, "module '" + store_->component().name + "': the instance has " +
-                                              std::to_string(alive_) + " entities, the most it may have");
+                                              base::counted(alive_, "entity", "entities") + ", the most it may have");
   }
   const RawValue id = string_argument(stream.id());
   Value result;

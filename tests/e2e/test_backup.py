@@ -159,7 +159,7 @@ def test_a_damaged_backup_is_detected(folder, backups):
 def test_wrong_uses_of_backup_say_what_is_wrong(folder, backups):
     with runtime(folder, "--backup-path", backups) as server:
         server.execute("counter", "a", "Increment", '{"amount":1}')
-        assert server.thalo("backup").stdout.startswith("Backup 1 in store holds 1 events (")
+        assert server.thalo("backup").stdout.startswith("Backup 1 in store holds 1 event (")
         in_use = thalo("backup", "--store", folder / "store", "-o", folder / "out")
         assert in_use.returncode == 1 and "is in use by another process" in in_use.stderr
     alone = thalo("backup", "--store", folder / "store")
@@ -173,7 +173,7 @@ def test_paths_may_be_relative_and_have_any_letters(folder):
     with runtime(folder, "--backup-path", "täglich", cwd=folder) as server:
         server.execute("counter", "a", "Increment", '{"amount":1}')
         made = server.thalo("backup")
-        assert made.returncode == 0 and "holds 1 events" in made.stdout, made
+        assert made.returncode == 0 and "holds 1 event" in made.stdout, made
         server.stop()
     for words in (
         ["verify", "--backup", "täglich/store"],

@@ -21,7 +21,7 @@ def fill(server, count=20):
 
 def test_dry_run_says_what_would_happen(server):
     would = server.thalo("dry-run", "counter", "a", "Increment", '{"amount":10}')
-    assert (would.returncode, would.stdout) == (0, 'Would execute with 1 events:\n    Incremented  {"amount":10}\n')
+    assert (would.returncode, would.stdout) == (0, 'Would execute with 1 event:\n    Incremented  {"amount":10}\n')
     refused = server.thalo("dry-run", "counter", "a", "Decrement", '{"amount":10}')
     assert refused.returncode == 3 and refused.stderr.startswith("Would be rejected:")
     assert server.events("counter-a") == []

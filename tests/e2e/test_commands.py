@@ -10,7 +10,7 @@ from harness import add_module, commands_pb2, data, failure, health_pb2, runtime
 
 def test_execute_prints_what_the_original_printed(server):
     done = server.thalo("execute", "counter", "abc123", "Increment", '{"amount":10}')
-    assert (done.returncode, done.stdout, done.stderr) == (0, 'Executed with 1 events:\n    Incremented  {"amount":10}\n', "")
+    assert (done.returncode, done.stdout, done.stderr) == (0, 'Executed with 1 event:\n    Incremented  {"amount":10}\n', "")
 
 
 def test_events_shows_the_stream(server):

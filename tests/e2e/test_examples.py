@@ -28,7 +28,7 @@ def test_bank_account_and_its_four_errors(folder):
         account = ("bankAccount", "ann")
         assert refused(server, *account, "DepositFunds", '{"cents":1}') == {"type": "AccountNotOpen"}
         done = server.thalo("execute", *account, "OpenAccount", '{"owner":"Ann","initial_cents":500}')
-        assert done.stdout == 'Executed with 1 events:\n    AccountOpened  {"owner":"Ann","initial_cents":500}\n'
+        assert done.stdout == 'Executed with 1 event:\n    AccountOpened  {"owner":"Ann","initial_cents":500}\n'
         assert refused(server, *account, "OpenAccount", '{"owner":"Bob"}') == {"type": "AccountAlreadyOpen"}
         twice = server.thalo("execute", *account, "OpenAccount", '{"owner":"Bob"}')
         assert twice.returncode == 3 and '{"type":"AccountAlreadyOpen"}' in twice.stderr
@@ -62,7 +62,7 @@ def test_todos_and_its_four_errors(folder):
     with runtime(folder) as server:
         home = ("todos", "home")
         added = server.thalo("execute", *home, "AddTodo", '{"id":"milk","title":"Buy milk"}')
-        assert added.stdout == 'Executed with 1 events:\n    TodoAdded  {"id":"milk","title":"Buy milk"}\n'
+        assert added.stdout == 'Executed with 1 event:\n    TodoAdded  {"id":"milk","title":"Buy milk"}\n'
         again = server.thalo("execute", *home, "AddTodo", '{"id":"milk","title":"Again"}')
         assert again.returncode == 3 and '{"type":"TodoAlreadyExists","id":"milk"}' in again.stderr
         for command, error in (
@@ -91,7 +91,7 @@ def test_todos_and_its_four_errors(folder):
         assert state(server, *home) == (4, {"items": {"milk": {"title": "Oats", "done": False}}})
         assert state(server, "todos", "full")[0] == 1000
         removed = server.thalo("execute", *home, "RemoveTodo", '{"id":"milk"}')
-        assert removed.stdout == 'Executed with 1 events:\n    TodoRemoved  {"id":"milk"}\n'
+        assert removed.stdout == 'Executed with 1 event:\n    TodoRemoved  {"id":"milk"}\n'
 
 
 def test_state_at_shows_the_state_of_a_version_or_time(folder):

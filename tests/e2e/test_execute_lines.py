@@ -134,8 +134,8 @@ def test_a_payload_from_a_file_and_from_standard_input(folder, server):
     (folder / "payload.json").write_text('{"amount":7}\n')
     at = f"@{folder / 'payload.json'}"
     url = ["-u", f"http://{server.target}"]
-    assert server.thalo("execute", "counter", "a", "Increment", at).stdout == 'Executed with 1 events:\n    Incremented  {"amount":7}\n'
-    assert "Would execute with 1 events" in server.thalo("dry-run", "counter", "a", "Increment", at).stdout
+    assert server.thalo("execute", "counter", "a", "Increment", at).stdout == 'Executed with 1 event:\n    Incremented  {"amount":7}\n'
+    assert "Would execute with 1 event" in server.thalo("dry-run", "counter", "a", "Increment", at).stdout
     assert server.thalo("append", "audit-1", "Noted", at).returncode == 0
     for words in (["execute", *url, "counter", "a", "Increment", "-"], ["dry-run", *url, "counter", "a", "Increment", "-"], ["append", *url, "audit-1", "Noted", "-"]):
         done = subprocess.run([CLI, *words], input='{"amount":8}\n', capture_output=True, text=True, timeout=60)

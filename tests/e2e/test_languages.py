@@ -126,7 +126,7 @@ def test_a_new_aggregate_builds_passes_its_test_and_serves(language, tmp_path):
     assert built.returncode == 0, built.stderr
     with serving(tmp_path) as server:
         done = server.thalo("execute", "shop", "one", "OpenShop", '{"title":"hello ünï"}')
-        assert done.stdout == 'Executed with 1 events:\n    ShopOpened  {"title":"hello ünï"}\n'
+        assert done.stdout == 'Executed with 1 event:\n    ShopOpened  {"title":"hello ünï"}\n'
         refused = server.thalo("execute", "shop", "one", "OpenShop", '{"title":"again"}')
         assert refused.returncode == 3 and '{"type":"ShopAlreadyOpen","title":"hello ünï"}' in refused.stderr
         assert server.thalo("execute", "shop", "one", "CloseShop").returncode == 0

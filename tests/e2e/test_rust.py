@@ -49,7 +49,7 @@ def test_the_first_program_of_the_guide_is_built_in_a_workspace_and_served(tmp_p
     assert "exports  thalo:aggregate/aggregate@1.0.0" in built.stdout and re.search(r"digest   [0-9a-f]{64}\n", built.stdout)
     with runtime(tmp_path) as server:
         done = server.thalo("execute", "counter", "one", "Increment", '{"amount":5}')
-        assert done.stdout == 'Executed with 1 events:\n    Incremented  {"amount":5}\n', done.stderr
+        assert done.stdout == 'Executed with 1 event:\n    Incremented  {"amount":5}\n', done.stderr
         wrong = server.thalo("execute", "counter", "one", "Increment", '{"amount":-5}')
         assert wrong.returncode == 1 and "amount: invalid value" in wrong.stderr
         assert [event.type for event in server.events("counter-one")] == ["Incremented"]
@@ -67,7 +67,7 @@ def test_a_new_aggregate_builds_passes_its_test_and_serves(tmp_path):
     with runtime(tmp_path) as server:
         path = {**os.environ, "PATH": f"{BUILD}/bin:{os.environ['PATH']}", "THALO_URL": f"http://{server.target}"}
         done = subprocess.run(["sh", "-c", steps[2]], capture_output=True, text=True, env=path, timeout=60)
-        assert done.stdout == 'Executed with 1 events:\n    BankAccountOpened  {"title":"hello"}\n', done.stderr
+        assert done.stdout == 'Executed with 1 event:\n    BankAccountOpened  {"title":"hello"}\n', done.stderr
     test = ["cargo", "test", "--manifest-path", "bank_account/Cargo.toml"]
     target = {**os.environ, "CARGO_TARGET_DIR": str(Path.home() / ".cache" / "thalo" / "rust" / "native")}
     tested = subprocess.run(test, cwd=tmp_path, capture_output=True, text=True, timeout=800, env=target)

@@ -34,7 +34,7 @@ def test_a_new_aggregate_builds_passes_its_test_and_serves(tmp_path):
     assert run("sh", "-c", build, cwd=tmp_path, env=path).startswith("Built modules/bank_account.wasm (")
     with runtime(tmp_path) as server:
         done = run("sh", "-c", execute, env={**path, "THALO_URL": f"http://{server.target}"})
-        assert done == 'Executed with 1 events:\n    BankAccountOpened  {"title":"hello"}\n'
+        assert done == 'Executed with 1 event:\n    BankAccountOpened  {"title":"hello"}\n'
     readme = (tmp_path / "bank_account" / "README.md").read_text()
     commands = [line.strip() for line in readme.split("Test it:")[1].splitlines() if line.startswith("    ")]
     assert len(commands) == 3
@@ -268,6 +268,25 @@ def test_a_build_tells_a_machine_what_it_made(tmp_path):
     built = json.loads(made.stdout)
     assert built["size_bytes"] == (tmp_path / "counter.wasm").stat().st_size and built["file"] == str(tmp_path / "counter.wasm")
     assert built["exports"] == ["thalo:aggregate/aggregate@1.0.0"] and len(built["digest"]) == 64
-    checked = thalo("build", ROOT / "examples" / "counter", "-o", tmp_path / "none", "--check", "--json")
-    assert checked.returncode == 0 and json.loads(checked.stdout)["digest"] == built["digest"]
+    assert "checked" not in built
+
+
+def test_a_check_tells_people_and_machines_what_every_command_was_answered(tmp_path):
+    check = ("build", ROOT / "examples" / "counter", "-o", tmp_path / "none", "--check")
+    unknown = thalo(*check, "--json")
+    assert unknown.returncode == 0, unknown.stderr
+    assert json.loads(unknown.stdout)["checked"] == [{"command": "ThaloCheck", "payload": {}, "outcome": "unknown"}]
+    commands = ("--check-command", 'Increment {"amount":3}', "--check-command", 'Decrement {"amount":2}', "--check-command", 'Decrement {"amount":2}')
+    answers = json.loads(thalo(*check, *commands, "--json").stdout)["checked"]
+    assert answers == [
+        {"command": "Increment", "payload": {"amount": 3}, "outcome": "accepted", "events": [{"type": "Incremented", "data": {"amount": 3}}]},
+        {"command": "Decrement", "payload": {"amount": 2}, "outcome": "accepted", "events": [{"type": "Decremented", "data": {"amount": 2}}]},
+        {"command": "Decrement", "payload": {"amount": 2}, "outcome": "rejected", "error": {"type": "BelowZero", "count": 1, "amount": 2}},
+    ]
+    told = thalo(*check, *commands).stdout
+    assert told.startswith("Checked counter (") and told.count("    command  ") == 3, told
+    assert '    command  Decrement in fresh and used instances: rejected {"type":"BelowZero"' in told
+    for flags in ((), ("--json",)):
+        failed = thalo(*check, *commands[:2], "--check-command", "Fly", *flags)
+        assert (failed.returncode, failed.stdout) == (1, "") and "module 'counter'" in failed.stderr and "Fly" in failed.stderr, failed
     assert not (tmp_path / "none").exists()

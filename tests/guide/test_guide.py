@@ -57,7 +57,8 @@ class Reader:
         # The tests' own Python has pytest. What cargo compiles for native tests is the same for every run.
         path = f"{BUILD}/bin:{os.path.dirname(sys.executable)}:{os.environ['PATH']}"
         target = str(Path.home() / ".cache" / "thalo" / "rust" / "native")
-        return {**os.environ, "PATH": path, "NO_COLOR": "1", "CARGO_TARGET_DIR": target, "PYTHONDONTWRITEBYTECODE": "1", **url}
+        own = {"NO_COLOR": "1", "CARGO_TARGET_DIR": target, "PYTHONDONTWRITEBYTECODE": "1", "THALO_PROTO": str(ROOT / "proto")}
+        return {**os.environ, "PATH": path, **own, **url}
 
     def start_runtime(self, flags):
         self.serving = runtime(self.folder, *flags, seconds=600)  # the first load of a heavy module compiles it
@@ -81,7 +82,7 @@ class Reader:
         """A program in the background is a projection; a reader takes longer to type than it to join."""
         for _ in range(600):
             listed = subprocess.run(["thalo", "projections", "--json"], env=self.environment(), capture_output=True, text=True, timeout=60)
-            if '"members":[{' in listed.stdout:
+            if listed.stdout.count('"members":[{') >= len(self.background):
                 return
             time.sleep(0.05)
         raise AssertionError("no projection has joined")
@@ -120,7 +121,7 @@ def test_what_the_page_says_is_what_happens(name, tmp_path):
 
 
 TOOLS = {"rust": ["cargo"], "go": ["go"], "typescript": ["node", "npm"], "python": ["python3"], "c": ["cc"]}
-CONTINUED = {"testing", "commands-and-errors", "projections", "changing-events", "deploying", "limits-and-determinism"}
+CONTINUED = {"running", "testing", "commands-and-errors", "projections", "changing-events", "deploying", "limits-and-determinism"}
 
 
 def write(path, text):

@@ -14,6 +14,7 @@
 #include <system_error>
 #include <utility>
 
+#include "base/counted.h"
 #include "env/files.h"
 #include "store/rocksdb/read_only_store.h"
 #include "store/rocksdb/verify.h"
@@ -132,7 +133,7 @@ base::Result<model::GlobalPosition> count_events(const fs::path& folder, const O
   if (!store) return std::unexpected(store.error());
   if ((*store)->head() >= open.backup.events) return (*store)->head();
   return fail(Code::data_loss, where(folder, open.backup.number) + " has only " + std::to_string((*store)->head()) +
-                                   " of " + std::to_string(open.backup.events) + " events");
+                                   " of " + base::counted(open.backup.events, "event"));
 }
 
 std::uint64_t bytes_in(const fs::path& folder) {

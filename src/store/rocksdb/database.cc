@@ -7,6 +7,7 @@
 #include <array>
 #include <system_error>
 
+#include "base/counted.h"
 #include "store/rocksdb/log_check.h"
 #include "store/rocksdb/read_only_file_system.h"
 #include "store/rocksdb/tuning.h"
@@ -222,8 +223,8 @@ base::Result<> Database::count_events(const std::string& name, std::span<const E
       return damaged(name, "the file rocksdb" + file.name + " does not say how many events it has");
     const std::uint64_t count = found->second->num_entries;
     if (count != file.end - file.begin || found->second->num_deletions != 0) {
-      return damaged(name, "the file rocksdb" + file.name + " has " + std::to_string(count) +
-                               " events for the global positions " + std::to_string(file.begin) + " to " +
+      return damaged(name, "the file rocksdb" + file.name + " has " + base::counted(count, "event") +
+                               " for the global positions " + std::to_string(file.begin) + " to " +
                                std::to_string(file.end - 1));
     }
   }

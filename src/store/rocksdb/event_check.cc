@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <vector>
 
+#include "base/counted.h"
 #include "store/rocksdb/chunk.h"
 #include "store/stream_hash.h"
 #include "store/varint.h"
@@ -79,7 +80,8 @@ void EventCheck::skip_to(model::GlobalPosition end) {
 void EventCheck::finish() {
   if (remaining_ != 0) {
     report_.add({.invariant = whole_commands,
-                 .what = "the store ends in the middle of a command: " + number(remaining_) + " events are missing",
+                 .what = "the store ends in the middle of a command: " + base::counted(remaining_, "event") +
+                         (remaining_ == 1 ? " is missing" : " are missing"),
                  .global_position = next_ - 1,
                  .stream = stream_});
   }
