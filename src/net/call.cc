@@ -35,9 +35,9 @@ void hand_to_loop(Call* call) {
   open_batch.chains.push_back({loop, call, call});
 }
 
-std::string joined(std::span<const std::string_view> parts) {
+std::string joined(std::span<const BytesPart> parts) {
   std::string out;
-  for (const std::string_view part : parts) out += part;
+  for (const BytesPart& part : parts) out += part.bytes;
   return out;
 }
 
@@ -149,9 +149,9 @@ void Stream::send_initial_metadata(Metadata metadata, Compression compression) {
   call_->deliver();
 }
 
-base::Result<> Stream::write(std::span<const std::string_view> parts, Compression compression) {
+base::Result<> Stream::write(std::span<const BytesPart> parts, Compression compression) {
   std::size_t size = 0;
-  for (const std::string_view part : parts) size += part.size();
+  for (const BytesPart& part : parts) size += part.bytes.size();
   if (size > UINT32_MAX - message_prefix_bytes) {
     return base::fail(base::Code::invalid_argument, "a message of " + std::to_string(size) +
                                                         " bytes does not fit gRPC's four bytes of length; split it");
@@ -174,16 +174,19 @@ base::Result<> Stream::write(std::span<const std::string_view> parts, Compressio
                             std::to_string(options.stream_send_bytes_max) + "; go on when the stream is writable");
     }
     const bool compress = compression == Compression::gzip && outbox.gzip_announced;
-    const std::size_t start = outbox.queued.size();
-    outbox.queued.resize(start + message_prefix_bytes);
+    const std::size_t before = outbox.queued.size();
+    std::string& end = outbox.queued.end();
+    const std::size_t start = end.size();
+    end.resize(start + message_prefix_bytes);
     if (compress) {
-      append_gzip(outbox.queued, joined(parts));
-    } else {
-      outbox.queued.reserve(start + message_prefix_bytes + size);
-      for (const std::string_view part : parts) outbox.queued.append(part);
+      append_gzip(end, joined(parts));
+      size = end.size() - start - message_prefix_bytes;
     }
-    const std::size_t added = outbox.queued.size() - start;
-    write_message_prefix(outbox.queued.data() + start, compress, added - message_prefix_bytes);
+    write_message_prefix(end.data() + start, compress, size);
+    if (!compress) {
+      for (const BytesPart& part : parts) outbox.queued.append(part);
+    }
+    const std::size_t added = outbox.queued.size() - before;
     outbox.pending_bytes.fetch_add(added, std::memory_order_relaxed);
     if (pending + added >= options.stream_send_high_water_bytes) outbox.wants_writable = true;
     wake = !call_->delivered.load(std::memory_order_acquire);

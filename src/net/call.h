@@ -14,6 +14,7 @@
 #include <utility>
 
 #include "base/result.h"
+#include "net/byte_queue.h"
 #include "net/metadata.h"
 #include "net/status.h"
 
@@ -105,10 +106,11 @@ class Stream {
   // RESOURCE_EXHAUSTED when more than ServerOptions::stream_send_bytes_max bytes wait already (nothing is queued).
   // Compression::gzip compresses on the calling thread, and only if the response's headers announced it.
   base::Result<> write(std::string_view message, Compression compression = Compression::none) {
-    return write(std::span(&message, 1), compression);
+    const BytesPart part{message};
+    return write(std::span(&part, 1), compression);
   }
-  // One message of several parts.
-  base::Result<> write(std::span<const std::string_view> parts, Compression compression = Compression::none);
+  // One message of several parts. What has an owner is not copied but for compressing it.
+  base::Result<> write(std::span<const BytesPart> parts, Compression compression = Compression::none);
 
   // The bytes queued and not yet handed to the connection. A writer stops when this reaches
   // stream_send_high_water_bytes and goes on at StreamHandler::on_writable, which follows every time it had reached it.

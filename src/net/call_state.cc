@@ -20,7 +20,7 @@ void empty(Status& status) {
 }
 
 void empty(StreamOutbox& outbox) {
-  empty(outbox.queued);
+  outbox.queued.clear(kept_capacity_bytes);
   outbox.headers_fixed = false;
   outbox.gzip_announced = false;
   outbox.initial.clear();
@@ -52,8 +52,8 @@ void empty(CallProgress& progress) {
   progress.received_bytes = 0;
   progress.open = progress.running = progress.headers_sent = progress.failed = progress.plain_http = false;
   progress.ended = progress.deferred = false;
-  empty(progress.sending);
-  progress.sent_bytes = progress.accounted_bytes = progress.prefix_left = 0;
+  progress.sending.clear(kept_capacity_bytes);
+  progress.accounted_bytes = progress.prefix_left = 0;
   empty(progress.final_status);
   progress.final_metadata.clear();
 }

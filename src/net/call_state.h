@@ -26,7 +26,7 @@ class Session;
 // What a streaming handler's side has queued for the loop. `mutex` guards everything but the atomics.
 struct StreamOutbox {
   std::mutex mutex;
-  std::string queued;  // whole messages, each with its prefix
+  ByteQueue queued;  // whole messages, each with its prefix
   bool headers_fixed = false;
   bool gzip_announced = false;
   Metadata initial;
@@ -79,8 +79,7 @@ struct CallProgress final : TimerNode {
   bool plain_http = false;  // no gRPC call: the response ends without trailers
   bool ended = false;       // its last frame has been submitted
   bool deferred = false;    // HTTP/2 waits for more output
-  std::string sending;
-  std::size_t sent_bytes = 0;
+  ByteQueue sending;
   std::size_t accounted_bytes = 0;  // counted in the session's sum of bytes to send
   char prefix[message_prefix_bytes] = {};
   std::size_t prefix_left = 0;
@@ -88,7 +87,7 @@ struct CallProgress final : TimerNode {
   Metadata final_metadata;
   std::unique_ptr<StreamHandler> handler;
 
-  std::size_t unsent_bytes() const { return prefix_left + sending.size() - sent_bytes; }
+  std::size_t unsent_bytes() const { return prefix_left + sending.size(); }
 };
 
 class Call {

@@ -15,6 +15,8 @@ namespace {
 
 constexpr std::size_t receive_message_bytes_max = std::size_t{64} << 20;
 constexpr std::uint32_t stream_window_bytes = std::uint32_t{16} << 20;
+// Long messages come in one piece, and are then shown where they lie.
+constexpr std::uint32_t frame_bytes_max = std::uint32_t{256} << 10;
 constexpr std::int32_t connection_window_bytes = std::int32_t{1} << 30;
 // What was sent of a stream's messages is cut off once it is this much.
 constexpr std::size_t sent_bytes_kept = std::size_t{64} << 10;
@@ -140,6 +142,7 @@ ClientSession::ClientSession(std::string authority) : authority_(std::move(autho
   const std::array settings{
       nghttp2_settings_entry{NGHTTP2_SETTINGS_ENABLE_PUSH, 0},
       nghttp2_settings_entry{NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, stream_window_bytes},
+      nghttp2_settings_entry{NGHTTP2_SETTINGS_MAX_FRAME_SIZE, frame_bytes_max},
       nghttp2_settings_entry{NGHTTP2_SETTINGS_NO_RFC7540_PRIORITIES, 1},
   };
   nghttp2_submit_settings(http2_, NGHTTP2_FLAG_NONE, settings.data(), settings.size());

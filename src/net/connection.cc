@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <chrono>
+#include <span>
+#include <string_view>
 #include <utility>
 
 #include "base/log.h"
@@ -16,6 +18,7 @@ using namespace std::chrono_literals;
 constexpr int reads_per_turn_max = 4;
 constexpr int writes_per_turn_max = 16;
 constexpr std::size_t write_bytes = 64 << 10;
+constexpr std::size_t write_parts_max = 64;
 // A buffer beyond this is given back when a burst is over.
 constexpr std::size_t kept_output_bytes = 256 << 10;
 // How long a client may take to hear the last words, and to acknowledge that the server drains.
@@ -100,10 +103,15 @@ void Connection::end_of_turn() {
   watch_clock();
 }
 
+Transport::Moved Connection::write(const ByteQueue& bytes) {
+  std::string_view parts[write_parts_max];
+  return transport_->write(std::span(parts, bytes.front(parts)));
+}
+
 // True when nothing is left.
 bool Connection::write_unsent() {
   while (!unsent_.empty()) {
-    const Transport::Moved moved = transport_->write(unsent_);
+    const Transport::Moved moved = write(unsent_);
     if (moved.state == Transport::State::closed) {
       close();
       return false;
@@ -115,26 +123,28 @@ bool Connection::write_unsent() {
       return false;
     }
     blocked_at_ = TimePoint::max();
-    unsent_.erase(0, moved.bytes);
+    unsent_.drop_front(moved.bytes);
   }
+  unsent_.clear(kept_output_bytes);
   return true;
 }
 
 void Connection::flush() {
   if (write_blocked_ || said_goodbye_ || !write_unsent()) return;
   for (int writes = 0; writes < writes_per_turn_max; ++writes) {
-    std::string& buffer = loop_.output_buffer();
+    ByteQueue& buffer = loop_.output_buffer();
     buffer.clear();
     session_.produce(buffer, write_bytes);
     if (buffer.empty()) return;
-    // Most often the transport takes everything, and nothing is copied.
-    const Transport::Moved moved = transport_->write(buffer);
+    const Transport::Moved moved = write(buffer);
     if (moved.state == Transport::State::closed) return close();
-    if (moved.bytes < buffer.size()) {
-      unsent_.assign(buffer, moved.bytes);
+    buffer.drop_front(moved.bytes);
+    if (!buffer.empty()) {
+      unsent_.clear(0);
+      unsent_.swap(buffer);
       if (!write_unsent()) return;
     }
-    if (buffer.capacity() > kept_output_bytes) buffer = std::string();
+    buffer.clear(kept_output_bytes);
   }
   on_output();  // there is more; the others first
 }

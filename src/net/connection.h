@@ -48,6 +48,7 @@ class Connection final : public std::enable_shared_from_this<Connection>,
   void end_of_turn() override;
   void on_timer() override;
 
+  Transport::Moved write(const ByteQueue& bytes);
   void flush();
   bool write_unsent();
   void read_on();
@@ -62,7 +63,7 @@ class Connection final : public std::enable_shared_from_this<Connection>,
   std::unique_ptr<Transport> transport_;
   ConnectionOwner& owner_;
   Session session_;
-  std::string unsent_;  // what the transport did not take yet
+  ByteQueue unsent_;  // what the transport did not take yet
   bool reading_ = false;
   bool write_blocked_ = false;
   bool said_goodbye_ = false;

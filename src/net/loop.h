@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "base/wake_ups.h"
+#include "net/byte_queue.h"
 #include "net/mailbox.h"
 #include "net/server.h"
 #include "net/timer_heap.h"
@@ -62,7 +63,7 @@ class Loop : public std::enable_shared_from_this<Loop> {
   asio::io_context& context() { return context_; }
   const ServerOptions& options() const { return *options_; }
   const Router& router() const { return *router_; }
-  std::string& output_buffer() { return output_buffer_; }
+  ByteQueue& output_buffer() { return output_buffer_; }
   std::string& input_buffer() { return input_buffer_; }
 
   Call* new_call();
@@ -103,7 +104,7 @@ class Loop : public std::enable_shared_from_this<Loop> {
   std::vector<std::shared_ptr<void>> kept_;
   std::vector<Call*> spare_calls_;
   std::string input_buffer_;
-  std::string output_buffer_;
+  ByteQueue output_buffer_;
   std::thread thread_;
 };
 

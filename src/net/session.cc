@@ -73,15 +73,15 @@ void Session::receive(std::string_view bytes) {
   }
 }
 
-void Session::produce(std::string& out, std::size_t size_bytes_max) {
+void Session::produce(ByteQueue& out, std::size_t own_bytes_max) {
   output_ = &out;
-  output_bytes_max_ = out.size() + size_bytes_max;
-  while (out.size() < output_bytes_max_) {
+  output_own_bytes_max_ = own_bytes_max;
+  while (!is_full(out)) {
     const std::uint8_t* bytes = nullptr;
     const ssize_t count = nghttp2_session_mem_send(http2_, &bytes);
     if (count < 0) ending_ = true;
     if (count <= 0) break;
-    out.append(reinterpret_cast<const char*>(bytes), static_cast<std::size_t>(count));
+    out.append(std::string_view(reinterpret_cast<const char*>(bytes), static_cast<std::size_t>(count)));
   }
   output_ = nullptr;
 }

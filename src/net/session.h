@@ -38,8 +38,9 @@ class Session {
 
   // Takes bytes from the client.
   void receive(std::string_view bytes);
-  // Appends output, some `size_bytes_max` of it at most; adds nothing when there is none.
-  void produce(std::string& out, std::size_t size_bytes_max);
+  // Adds output to an empty queue, some `own_bytes_max` of copied bytes at most and some eight times as much in all;
+  // nothing when there is none.
+  void produce(ByteQueue& out, std::size_t own_bytes_max);
   // No more bytes are wanted: close once everything produced is sent.
   bool finished() const;
   // The client sends faster than it takes answers: read no more from it until output has gone.
@@ -105,6 +106,9 @@ class Session {
   void reset_stream(Call& call, std::uint32_t error_code);
   void account_to_send(Call& call);
   std::size_t take_queued(Call& call, bool& last);
+  bool is_full(const ByteQueue& output) const {
+    return output.own_size() >= output_own_bytes_max_ || output.size() / 8 >= output_own_bytes_max_;
+  }
   void show_writable(Call& call);
   void drop_handler(Call& call);
 
@@ -123,10 +127,10 @@ class Session {
   nghttp2_session* http2_ = nullptr;
   FloodGuard flood_guard_;
   ResponseHeaders headers_;
-  Call* calls_ = nullptr;          // every call that is open or still with its handler
-  Call* current_head_ = nullptr;   // whose headers are arriving
-  std::string* output_ = nullptr;  // set while produce runs
-  std::size_t output_bytes_max_ = 0;
+  Call* calls_ = nullptr;         // every call that is open or still with its handler
+  Call* current_head_ = nullptr;  // whose headers are arriving
+  ByteQueue* output_ = nullptr;   // set while produce runs
+  std::size_t output_own_bytes_max_ = 0;
   std::size_t open_streams_ = 0;
   std::size_t running_calls_ = 0;
   std::size_t receiving_bytes_ = 0;

@@ -1,5 +1,6 @@
 #include "net/session_callbacks.h"
 
+#include <algorithm>
 #include <new>
 #include <string_view>
 
@@ -67,6 +68,13 @@ int send_response(nghttp2_session*, nghttp2_frame*, const std::uint8_t* frame_he
   return session_of(user_data).on_send_response(*static_cast<Call*>(source->ptr), frame_header, length);
 }
 
+// The longest DATA frame: what the client allows, but no more than may hold up its other calls for long.
+ssize_t data_frame_bytes_max(nghttp2_session*, std::uint8_t, std::int32_t, std::int32_t, std::int32_t,
+                             std::uint32_t client_frame_bytes_max, void*) {
+  constexpr std::uint32_t frame_bytes_max = 256 << 10;
+  return std::min(client_frame_bytes_max, frame_bytes_max);
+}
+
 ssize_t read_response(nghttp2_session*, std::int32_t, std::uint8_t*, std::size_t length, std::uint32_t* flags,
                       nghttp2_data_source* source, void* user_data) {
   return session_of(user_data).on_read_response(*static_cast<Call*>(source->ptr), length, flags);
@@ -87,6 +95,7 @@ const nghttp2_session_callbacks* session_callbacks() {
     nghttp2_session_callbacks_set_on_frame_not_send_callback(callbacks, on_frame_not_sent);
     nghttp2_session_callbacks_set_on_stream_close_callback(callbacks, on_stream_closed);
     nghttp2_session_callbacks_set_send_data_callback(callbacks, send_response);
+    nghttp2_session_callbacks_set_data_source_read_length_callback(callbacks, data_frame_bytes_max);
     return callbacks;
   }();
   return shared;

@@ -71,7 +71,7 @@ int Session::on_request_headers(Call& call, bool ends) {
 void Session::refuse_http(Call& call, std::string_view status_code, std::string_view text) {
   CallProgress& progress = call.progress;
   progress.plain_http = true;
-  progress.sending = text;
+  progress.sending.append(text);
   progress.headers_sent = true;
   headers_.build_http(status_code, "text/plain");
   const nghttp2_data_provider source = response_source(&call);

@@ -15,6 +15,10 @@ namespace {
 
 constexpr std::size_t frame_header_bytes = 9;
 
+std::string_view view(const std::uint8_t* bytes, std::size_t size) {
+  return {reinterpret_cast<const char*>(bytes), size};
+}
+
 bool succeeds(const Call& call, base::FunctionRef<void()> work) {
   try {
     work();
@@ -58,9 +62,9 @@ void Session::answer_unary(Call& call) {
   if (progress.final_status.is_ok()) {
     gzip = answer.compression == Compression::gzip && call.accepts_gzip;
     if (gzip) {
-      append_gzip(progress.sending, answer.message);
+      append_gzip(progress.sending.end(), answer.message);
     } else {
-      progress.sending = std::move(answer.message);
+      progress.sending.assign(std::move(answer.message));
     }
     write_message_prefix(progress.prefix, gzip, progress.sending.size());
     progress.prefix_left = message_prefix_bytes;
@@ -172,7 +176,6 @@ std::size_t Session::take_queued(Call& call, bool& last) {
   std::lock_guard lock(outbox.mutex);
   if (progress.unsent_bytes() == 0) {
     progress.sending.clear();
-    progress.sent_bytes = 0;
     progress.sending.swap(outbox.queued);
   }
   last = outbox.finished && outbox.queued.empty();
@@ -205,14 +208,13 @@ ssize_t Session::on_read_response(Call& call, std::size_t length, std::uint32_t*
 }
 
 int Session::on_send_response(Call& call, const std::uint8_t* frame_header, std::size_t length) {
-  if (output_->size() >= output_bytes_max_) return NGHTTP2_ERR_WOULDBLOCK;
+  if (is_full(*output_)) return NGHTTP2_ERR_WOULDBLOCK;
   CallProgress& progress = call.progress;
-  output_->append(reinterpret_cast<const char*>(frame_header), frame_header_bytes);
+  output_->append(view(frame_header, frame_header_bytes));
   const std::size_t from_prefix = std::min(length, progress.prefix_left);
-  output_->append(progress.prefix + message_prefix_bytes - progress.prefix_left, from_prefix);
+  output_->append(std::string_view(progress.prefix + message_prefix_bytes - progress.prefix_left, from_prefix));
   progress.prefix_left -= from_prefix;
-  output_->append(progress.sending, progress.sent_bytes, length - from_prefix);
-  progress.sent_bytes += length - from_prefix;
+  progress.sending.move_front(length - from_prefix, *output_);
   account_to_send(call);
   if (call.method != nullptr && call.method->streaming && !progress.plain_http) {
     call.outbox.pending_bytes.fetch_sub(length, std::memory_order_relaxed);

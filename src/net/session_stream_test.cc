@@ -2,6 +2,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <array>
+#include <memory>
+#include <span>
 #include <stdexcept>
 #include <thread>
 
@@ -187,6 +190,44 @@ TEST_F(StreamTest, AWriterIsHeldBackByAClientThatTakesNothing) {
   EXPECT_EQ(heard.writable, 1);
   EXPECT_EQ(stream().pending_bytes(), 0U);
   EXPECT_EQ(session.outcome(1).messages.size(), 100U);
+}
+
+TEST_F(StreamTest, ASharedPartOfAMessageIsLetGoOnceItIsSent) {
+  session.receive(ClientFrames::settings({{NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, 0}}));
+  auto text = std::make_shared<const std::string>(40'000, 's');
+  const std::weak_ptr<const std::string> watched = text;
+  session.turn([&] {
+    const std::array parts{BytesPart{"begin "}, BytesPart{*text, text}, BytesPart{" end"}};
+    EXPECT_TRUE(stream().write(parts));
+  });
+  const std::string expected = "begin " + *std::exchange(text, nullptr) + " end";
+  session.receive(ClientFrames::window_update(1, 30'000));
+  EXPECT_FALSE(watched.expired());
+  session.receive(ClientFrames::window_update(1, 30'000));
+  EXPECT_THAT(session.outcome(1).messages, ElementsAre(expected));
+  EXPECT_TRUE(watched.expired());
+}
+
+TEST_F(StreamTest, ASharedPartOfAMessageIsLetGoWhenTheClientGoes) {
+  session.receive(ClientFrames::settings({{NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, 0}}));
+  auto text = std::make_shared<const std::string>(40'000, 's');
+  const std::weak_ptr<const std::string> watched = text;
+  session.turn([&] {
+    const BytesPart part{*text, text};
+    EXPECT_TRUE(stream().write(std::span(&part, 1)));
+  });
+  text = nullptr;
+  session.receive(ClientFrames::window_update(1, 10'000) + ClientFrames::reset(1));
+  heard.stream.reset();
+  session.turn();
+  EXPECT_TRUE(watched.expired());
+}
+
+TEST_F(StreamTest, FramesAreAsLongAsTheClientAllows) {
+  session.receive(ClientFrames::settings({{NGHTTP2_SETTINGS_MAX_FRAME_SIZE, 60'000}}));
+  session.turn([&] { EXPECT_TRUE(stream().write(std::string(55'000, 'x'))); });
+  EXPECT_EQ(session.count(NGHTTP2_DATA), 1U);
+  EXPECT_EQ(session.outcome(1).messages.size(), 1U);
 }
 
 TEST_F(StreamTest, AnOversizedMessageIsTakenWhenNothingElseWaits) {

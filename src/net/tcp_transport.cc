@@ -27,9 +27,15 @@ Transport::Moved TcpTransport::read(char* out, std::size_t size_bytes_max) {
   return moved(bytes, error);
 }
 
-Transport::Moved TcpTransport::write(std::string_view bytes) {
+Transport::Moved TcpTransport::write(std::span<const std::string_view> parts) {
   asio::error_code error;
-  const std::size_t written = socket_.write_some(asio::buffer(bytes), error);
+  if (parts.size() == 1) {
+    const std::size_t sent = socket_.write_some(asio::buffer(parts.front()), error);
+    return moved(sent, error);
+  }
+  buffers_.clear();
+  for (const std::string_view part : parts) buffers_.push_back(asio::buffer(part));
+  const std::size_t written = socket_.write_some(buffers_, error);
   return moved(written, error);
 }
 

@@ -3,6 +3,7 @@
 
 #include <asio/ip/tcp.hpp>
 #include <memory>
+#include <vector>
 
 #include "net/loop.h"
 #include "net/transport.h"
@@ -15,7 +16,7 @@ class TcpTransport final : public Transport {
   TcpTransport(Loop& loop, asio::ip::tcp::socket socket);
 
   Moved read(char* out, std::size_t size_bytes_max) override;
-  Moved write(std::string_view bytes) override;
+  Moved write(std::span<const std::string_view> parts) override;
   void wait_readable(std::shared_ptr<TransportEvents> events) override;
   void wait_writable(std::shared_ptr<TransportEvents> events) override;
   void shut_down() override;
@@ -24,6 +25,7 @@ class TcpTransport final : public Transport {
  private:
   Loop& loop_;
   asio::ip::tcp::socket socket_;
+  std::vector<asio::const_buffer> buffers_;  // of one write
 };
 
 }  // namespace thalo::net

@@ -77,14 +77,18 @@ class TestSession final : private SessionOwner {
 
   void collect() {
     if (session_ == nullptr) return;
-    std::string bytes;
-    do {
-      bytes.clear();
+    for (ByteQueue bytes;;) {
       loop_->turn([&] { session_->produce(bytes, 64 << 10); });
+      if (bytes.empty()) return;
       produced_bytes_ += bytes.size();
-      server_.add(bytes);
+      while (!bytes.empty()) {
+        std::string_view parts[3];
+        const std::size_t count = bytes.front(parts);
+        for (std::size_t part = 0; part < count; ++part) server_.add(parts[part]);
+        for (std::size_t part = 0; part < count; ++part) bytes.drop_front(parts[part].size());
+      }
       while (auto frame = server_.next()) frames_.push_back(std::move(*frame));
-    } while (!bytes.empty());
+    }
   }
 
   std::shared_ptr<Loop> loop_;

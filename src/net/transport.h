@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <memory>
+#include <span>
 #include <string_view>
 
 namespace thalo::net {
@@ -29,8 +30,8 @@ class Transport {
 
   // `closed`: the peer has ended its side, or the connection is broken.
   virtual Moved read(char* out, std::size_t size_bytes_max) = 0;
-  // May take fewer bytes than given.
-  virtual Moved write(std::string_view bytes) = 0;
+  // Some parts, one after the other. May take fewer bytes than given, and fewer parts.
+  virtual Moved write(std::span<const std::string_view> parts) = 0;
 
   // One event each, once the next read or write would move something (or find the end). The transport keeps `events`
   // until then.

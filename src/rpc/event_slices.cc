@@ -46,17 +46,17 @@ void append_event(const model::StoreId& store, const model::EventView& event, st
 void encode_events(const model::StoreId& store, const feed::EventBatch& batch) { encoded(store, batch); }
 
 void collect_selection(const model::StoreId& store, const feed::Selection& selection,
-                       std::vector<std::string_view>& parts) {
+                       std::vector<net::BytesPart>& parts) {
   if (selection.indexes.empty()) return;
   const auto& slices = encoded(store, *selection.batch);
   const auto& indexes = selection.indexes;
   // Most often the selection is without gaps.
   if (indexes.back() - indexes.front() + 1 == indexes.size())
-    return parts.push_back(slices.of(indexes.front(), indexes.back()));
+    return parts.push_back({slices.of(indexes.front(), indexes.back()), selection.batch});
   for (std::size_t first = 0; first < indexes.size();) {
     std::size_t last = first;
     while (last + 1 < indexes.size() && indexes[last + 1] == indexes[last] + 1) ++last;
-    parts.push_back(slices.of(indexes[first], indexes[last]));
+    parts.push_back({slices.of(indexes[first], indexes[last]), selection.batch});
     first = last + 1;
   }
 }

@@ -3,11 +3,11 @@
 
 #include <cstddef>
 #include <string>
-#include <string_view>
 #include <vector>
 
 #include "feed/delivery.h"
 #include "model/event.h"
+#include "net/byte_queue.h"
 
 namespace thalo::rpc {
 
@@ -21,8 +21,8 @@ std::size_t event_size(const model::EventView& event);
 // Encodes the events of a batch ahead of collect_selection.
 void encode_events(const model::StoreId& store, const feed::EventBatch& batch);
 
-// The selected events in the same form, as pieces of the batch, which must live as long.
+// The selected events in the same form, as pieces of the batch, in which they have a share.
 void collect_selection(const model::StoreId& store, const feed::Selection& selection,
-                       std::vector<std::string_view>& parts);
+                       std::vector<net::BytesPart>& parts);
 
 }  // namespace thalo::rpc

@@ -55,10 +55,13 @@ TEST(EventSlices, OfASelectionAreItsEventsWithAndWithoutGaps) {
     batch->add({.global_position = position, .stream = "a-b", .type = "T", .data = text, .metadata = {}});
   }
   const auto positions = [&](std::vector<std::uint32_t> indexes) {
-    std::vector<std::string_view> parts;
+    std::vector<net::BytesPart> parts;
     collect_selection(store, {batch, std::move(indexes)}, parts);
     std::string bytes;
-    for (const std::string_view part : parts) bytes += part;
+    for (const net::BytesPart& part : parts) {
+      EXPECT_EQ(part.owner, batch);
+      bytes += part.bytes;
+    }
     v1::SubscribeResponse response;
     EXPECT_TRUE(response.ParseFromString(bytes));
     std::vector<std::uint64_t> out;

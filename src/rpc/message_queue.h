@@ -25,16 +25,19 @@ class MessageQueue {
     return unsent_.empty() && stream_.writable();
   }
   // Writes in the order of the calls. One that the connection cannot take beside what is waiting is kept.
-  void send(std::string_view message) { send(std::span(&message, 1)); }
-  // One message of several parts.
-  void send(std::span<const std::string_view> parts) {
+  void send(std::string_view message) {
+    const net::BytesPart part{message};
+    send(std::span(&part, 1));
+  }
+  // One message of several parts. What has an owner is not copied unless it is kept.
+  void send(std::span<const net::BytesPart> parts) {
     const std::lock_guard lock(mutex_);
     if (unsent_.empty()) {
       const auto written = stream_.write(parts);
       if (written || written.error().code != base::Code::resource_exhausted) return;
     }
     std::string& message = unsent_.emplace_back();
-    for (const std::string_view part : parts) message += part;
+    for (const net::BytesPart& part : parts) message += part.bytes;
   }
   // From StreamHandler::on_writable.
   void flush() {

@@ -62,14 +62,14 @@ class Member final : public feed::Consumer {
     queue_.send(response.SerializeAsString());
   }
   void on_events(const feed::Delivery& delivery) override {
-    parts_.clear();
     for (const feed::Selection& selection : delivery.selections()) collect_selection(store_.id(), selection, parts_);
     v1::ProjectResponse rest;
     rest.set_batch(delivery.number());
     rest.set_failures_seen(delivery.failures_seen());
     const std::string last = rest.SerializeAsString();
-    parts_.emplace_back(last);
+    parts_.push_back({last});
     queue_.send(parts_);
+    parts_.clear();
   }
   void on_heartbeat(model::GlobalPosition cursor, model::GlobalPosition head) override {
     if (!queue_.is_ready()) return;
@@ -101,7 +101,7 @@ class Member final : public feed::Consumer {
   store::Store& store_;
   std::weak_ptr<Member> self_;
   std::vector<std::string> unseen_;
-  std::vector<std::string_view> parts_;  // of the message being made
+  std::vector<net::BytesPart> parts_;  // of the message being made
   std::mutex mutex_;
   bool gone_ = false;
   std::unique_ptr<feed::Membership> membership_;

@@ -24,7 +24,6 @@ class Follower final : public feed::Subscriber {
   bool is_ready() override { return queue_.is_ready(); }
 
   void on_progress(const feed::Progress& progress) override {
-    parts_.clear();
     collect_selection(store_, progress.selection, parts_);
     v1::SubscribeResponse rest;
     rest.set_next(progress.next);
@@ -33,8 +32,9 @@ class Follower final : public feed::Subscriber {
     rest.set_head(progress.head);
     for (const std::string& part : progress.unseen) rest.add_unseen(part);
     const std::string last = rest.SerializeAsString();
-    parts_.emplace_back(last);
+    parts_.push_back({last});
     queue_.send(parts_);
+    parts_.clear();
   }
 
   void on_stopped(const base::Error& reason) override { queue_.stream().finish(net::Status::from(reason)); }
@@ -44,7 +44,7 @@ class Follower final : public feed::Subscriber {
  private:
   MessageQueue queue_;
   const model::StoreId store_;
-  std::vector<std::string_view> parts_;  // of the message being made
+  std::vector<net::BytesPart> parts_;  // of the message being made
 };
 
 base::Result<feed::SubscribeRequest> from_wire(v1::SubscribeRequest& request) {
