@@ -10,6 +10,7 @@
 #pragma once
 
 #include <chrono>
+#include <functional>
 #include <memory>
 
 #include "base/result.h"
@@ -34,6 +35,8 @@ struct FeedOptions {
   std::size_t subscriptions_max = 10'000;
   std::size_t waiting_max = 10'000;  // for projections to pass something
   TailLimits tail = {};
+  // While what it returns lives, whoever sends what consumers get need not be woken for each of them. May be empty.
+  std::function<std::shared_ptr<void>()> hold_wake_ups = {};
 };
 
 class Feed : public Projections, public Subscriptions {

@@ -76,6 +76,7 @@ LoopFeed::LoopFeed(store::Store& store, const env::Clock& clock, const FeedOptio
           },
           [this](const base::Error& reason) { fail_all(reason); }) {
   tail_.set_on_moved([this] { answer_waiting(); });
+  tail_.set_hold_wake_ups(options_.hold_wake_ups);
 }
 
 base::Result<> LoopFeed::load() {
@@ -148,13 +149,12 @@ base::Result<std::unique_ptr<Membership>> LoopFeed::join(JoinRequest request, st
   const MemberId member = ++last_id_;
   auto outbox =
       std::make_shared<MemberOutbox>(request.name, member, std::size_t{2} * request.window.events + spare_messages_max);
-  auto posted = loop_.request([this, request = std::move(request), member, consumer] {
-    joining_.emplace(member, true);
-    take_join(request, member, consumer);
+  auto posted = loop_.request([this, request = std::move(request), outbox, consumer] {
+    joining_.emplace(outbox->member(), true);
+    take_join(request, outbox, consumer);
   });
   if (!posted) return std::unexpected(posted.error());
-  return std::make_unique<HostedMembership>(loop_, std::move(outbox),
-                                            [this](const std::shared_ptr<MemberOutbox>& said) { hear(said); });
+  return std::make_unique<HostedMembership>(loop_, std::move(outbox), [this](const Outbox& said) { hear(said); });
 }
 
 base::Result<HostedProjection*> LoopFeed::find_or_make(const JoinRequest& request, bool& is_new) {
@@ -179,27 +179,29 @@ base::Result<HostedProjection*> LoopFeed::find_or_make(const JoinRequest& reques
   return projections_.emplace(request.name, std::move(made)).first->second.get();
 }
 
-void LoopFeed::take_join(const JoinRequest& request, MemberId member, const std::shared_ptr<Consumer>& consumer) {
+void LoopFeed::take_join(const JoinRequest& request, const Outbox& outbox, const std::shared_ptr<Consumer>& consumer) {
   bool is_new = false;
   auto projection = find_or_make(request, is_new);
   if (!projection) {
-    joining_.erase(member);
+    joining_.erase(outbox->member());
     return consumer->on_stopped(projection.error());
   }
   // It must not be forgotten again once somebody has had events of it. Joins behind it wait for the same save.
   if (is_new) new_.insert(request.name);
   if (new_.contains(request.name)) {
-    return saver_.save(request.name, [this, request, member, consumer](const base::Result<>& saved) {
+    return saver_.save(request.name, [this, request, outbox, consumer](const base::Result<>& saved) {
       if (saved) new_.erase(request.name);
-      if (saved) return finish_join(request, member, consumer);
-      joining_.erase(member);
+      if (saved) return finish_join(request, outbox, consumer);
+      joining_.erase(outbox->member());
       consumer->on_stopped(saved.error());
     });
   }
-  finish_join(request, member, consumer);
+  finish_join(request, outbox, consumer);
 }
 
-void LoopFeed::finish_join(const JoinRequest& request, MemberId member, const std::shared_ptr<Consumer>& consumer) {
+void LoopFeed::finish_join(const JoinRequest& request, const Outbox& outbox,
+                           const std::shared_ptr<Consumer>& consumer) {
+  const MemberId member = outbox->member();
   const auto joining = joining_.find(member);
   const bool has_left = joining == joining_.end() || !joining->second;
   joining_.erase(member);
@@ -212,15 +214,15 @@ void LoopFeed::finish_join(const JoinRequest& request, MemberId member, const st
                                                                " already; retry when one has left"});
   }
   if (request.policy) projection->set_policy(*request.policy);
-  projection->join(member, request.window, request.member, consumer);
+  projection->join(outbox, request.window, request.member, consumer);
 }
 
-void LoopFeed::note_left(const std::shared_ptr<MemberOutbox>& outbox) {
+void LoopFeed::note_left(const Outbox& outbox) {
   if (const auto joining = joining_.find(outbox->member()); joining != joining_.end()) joining->second = false;
   if (HostedProjection* const projection = find(outbox->projection())) projection->leave(outbox->member());
 }
 
-void LoopFeed::hear(const std::shared_ptr<MemberOutbox>& outbox) {
+void LoopFeed::hear(const Outbox& outbox) {
   MemberOutbox::Said said = outbox->take();
   if (said.too_much) {
     base::log::warn("a member says more than its window can explain, and is let go",

@@ -51,11 +51,12 @@ class LoopFeed final : public Feed, public ProjectionHost {
   void with(const std::string& name, const Answer<T>& answer, Act act);
   HostedProjection* find(const std::string& name);
 
-  void take_join(const JoinRequest& request, MemberId member, const std::shared_ptr<Consumer>& consumer);
-  void finish_join(const JoinRequest& request, MemberId member, const std::shared_ptr<Consumer>& consumer);
+  using Outbox = std::shared_ptr<MemberOutbox>;
+  void take_join(const JoinRequest& request, const Outbox& outbox, const std::shared_ptr<Consumer>& consumer);
+  void finish_join(const JoinRequest& request, const Outbox& outbox, const std::shared_ptr<Consumer>& consumer);
   base::Result<HostedProjection*> find_or_make(const JoinRequest& request, bool& is_new);
-  void hear(const std::shared_ptr<MemberOutbox>& outbox);
-  void note_left(const std::shared_ptr<MemberOutbox>& outbox);
+  void hear(const Outbox& outbox);
+  void note_left(const Outbox& outbox);
   void take_subscription(std::uint64_t id, SubscribeRequest request, std::shared_ptr<Subscriber> subscriber);
   void beat(std::uint64_t id);
   void fill_lags(std::vector<ProjectionDescription> descriptions,

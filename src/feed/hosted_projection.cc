@@ -28,13 +28,15 @@ void HostedProjection::follow_reader() {
   if (position() > machine_.read_position()) machine_.take_events({}, position());
 }
 
-void HostedProjection::join(MemberId member, Window window, std::string description,
+void HostedProjection::join(const std::shared_ptr<MemberOutbox>& outbox, Window window, std::string description,
                             std::shared_ptr<Consumer> consumer) {
+  const MemberId member = outbox->member();
   follow_reader();
   unreadable_.clear();
   consumer->on_joined(machine_.cursor());
   consumer->on_resets(machine_.resets(), machine_.cursor());
-  members_.emplace(member, Link{std::move(description), std::move(consumer), true});
+  members_.emplace(member, Link{std::move(description), std::move(consumer), outbox, true});
+  outbox->set_patient(patient_);
   machine_.join(member, window);
   machine_.tick(now_ms());
   settle();
@@ -101,9 +103,16 @@ void HostedProjection::settle() {
     want();
   }
   schedule_tick();
+  tell_patience();
   const std::pair noted(machine_.cursor(), machine_.changes());
   if (noted != std::exchange(noted_, noted)) host_.note_changed(name_);
   answer_waiting();
+}
+
+void HostedProjection::tell_patience() {
+  const bool patient = !machine_.waits_for_members() && waiting_.empty();
+  if (patient == std::exchange(patient_, patient)) return;
+  for (auto& [member, link] : members_) link.outbox->set_patient(patient);
 }
 
 void HostedProjection::carry_out(Actions actions) {
@@ -206,6 +215,7 @@ base::Result<> HostedProjection::skip_at_cursor(std::string_view stream, model::
 void HostedProjection::wait_for(Waiting waiting) {
   waiting_.push_back(std::move(waiting));
   answer_waiting();
+  tell_patience();
 }
 
 void HostedProjection::answer_waiting() {

@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "feed/membership.h"
 #include "feed/projection_machine.h"
 #include "feed/projection_record.h"
 #include "feed/tail.h"
@@ -32,7 +33,8 @@ class HostedProjection final : private Reader {
   const std::string& name() const { return name_; }
   const Filter& filter() const { return filter_; }
 
-  void join(MemberId member, Window window, std::string description, std::shared_ptr<Consumer> consumer);
+  void join(const std::shared_ptr<MemberOutbox>& outbox, Window window, std::string description,
+            std::shared_ptr<Consumer> consumer);
   void leave(MemberId member);
   void acknowledge(MemberId member, std::optional<std::uint64_t> delivery, model::GlobalPosition position);
   void fail(MemberId member, std::optional<std::uint64_t> delivery, model::GlobalPosition position, std::string reason);
@@ -70,6 +72,7 @@ class HostedProjection final : private Reader {
   struct Link {
     std::string description;
     std::shared_ptr<Consumer> consumer;
+    std::shared_ptr<MemberOutbox> outbox;
     bool sent_since_heartbeat = false;
   };
 
@@ -78,6 +81,7 @@ class HostedProjection final : private Reader {
   void follow_reader();
   void settle();
   void carry_out(Actions actions);
+  void tell_patience();
   base::Result<> skip_at_cursor(std::string_view stream, model::GlobalPosition position);
   void schedule_tick();
   std::int64_t now_ms() const { return loop_.clock().now_ms(); }
@@ -91,6 +95,7 @@ class HostedProjection final : private Reader {
   std::map<MemberId, Link> members_;
   std::vector<Waiting> waiting_;
   std::string unreadable_;
+  bool patient_ = false;                 // as the members' outboxes were told
   std::optional<std::int64_t> tick_ms_;  // the earliest one scheduled
   std::pair<model::GlobalPosition, std::uint64_t> noted_;
   const std::shared_ptr<char> alive_ = std::make_shared<char>();  // for timers

@@ -28,14 +28,30 @@ void Loop::stop() {
 
 void Loop::put(std::unique_lock<std::mutex> lock, Task task) {
   tasks_.push_back(std::move(task));
-  const bool wake = std::exchange(sleeping_, false);
+  if (!sleeping_ || base::HeldWakeUps::hold(*this)) return;
+  sleeping_ = false;
   lock.unlock();
-  if (wake) wake_.notify_one();
+  wake_.notify_one();
+}
+
+void Loop::wake_if_asleep() {
+  {
+    const std::lock_guard lock(mutex_);
+    if (!std::exchange(sleeping_, false)) return;
+  }
+  wake_.notify_one();
 }
 
 void Loop::post(Task task) {
   std::unique_lock lock(mutex_);
   if (!stopping_) put(std::move(lock), std::move(task));
+}
+
+void Loop::post_patiently(Task task, std::chrono::microseconds patience) {
+  std::unique_lock lock(mutex_);
+  if (stopping_) return;
+  if (!sleeping_ || wakes_at_ > clock_.steady_now() + patience) return put(std::move(lock), std::move(task));
+  tasks_.push_back(std::move(task));
 }
 
 base::Result<> Loop::request(Task task) {
@@ -58,6 +74,7 @@ bool Loop::wait_for_tasks(std::vector<Task>& tasks) {
     const Time until = timers_.empty() ? Time::max() : std::min(timers_.begin()->first, latest);
     if (until > now) {
       sleeping_ = true;
+      wakes_at_ = until;
       if (timers_.empty()) {
         wake_.wait(lock);
       } else {

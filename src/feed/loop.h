@@ -11,11 +11,12 @@
 #include <vector>
 
 #include "base/result.h"
+#include "base/wake_ups.h"
 #include "env/clock.h"
 
 namespace thalo::feed {
 
-class Loop {
+class Loop final : private base::Sleeper {
  public:
   using Task = std::function<void()>;
   using Time = std::chrono::steady_clock::time_point;
@@ -31,6 +32,8 @@ class Loop {
 
   // Runs `task` on the thread, in the order of the calls. For what is bounded where it comes from. Any thread.
   void post(Task task);
+  // The same for what may wait for `patience`: a thread that wakes by itself until then is left asleep.
+  void post_patiently(Task task, std::chrono::microseconds patience);
   // For requests from outside: RESOURCE_EXHAUSTED when too many wait, UNAVAILABLE when stopped. Any thread.
   base::Result<> request(Task task);
 
@@ -44,6 +47,7 @@ class Loop {
   void run();
   bool wait_for_tasks(std::vector<Task>& tasks);
   void run_due_timers();
+  void wake_if_asleep() override;
   void put(std::unique_lock<std::mutex> lock, Task task);
 
   const env::Clock& clock_;
@@ -53,6 +57,7 @@ class Loop {
   std::condition_variable wake_;
   std::vector<Task> tasks_;
   bool sleeping_ = false;
+  Time wakes_at_{};  // by itself, while it sleeps
   bool stopping_ = false;
   std::thread thread_;
 };

@@ -2,6 +2,8 @@
 #pragma once
 
 #include <algorithm>
+#include <atomic>
+#include <chrono>
 #include <functional>
 #include <memory>
 #include <mutex>
@@ -41,10 +43,15 @@ class MemberOutbox {
   bool put(Message message);
   Said take();
 
+  // Whether nothing is held back until the member acknowledges: then the loop may hear of it together with others.
+  void set_patient(bool patient) { patient_.store(patient, std::memory_order_relaxed); }
+  bool is_patient() const { return patient_.load(std::memory_order_relaxed); }
+
  private:
   const std::string projection_;
   const MemberId member_;
   const std::size_t messages_max_;
+  std::atomic<bool> patient_ = false;
   std::mutex mutex_;
   Said said_;
 };
@@ -70,8 +77,18 @@ class HostedMembership final : public Membership {
   void leave() override { say({MemberOutbox::Message::Kind::leave, {}, 0, {}}); }
 
  private:
+  // As long as the end of the store pauses between its steps, at which most loops with many members wake.
+  static constexpr std::chrono::microseconds patience{4500};
+
   void say(MemberOutbox::Message message) {
-    if (outbox_->put(std::move(message))) loop_.post([hear = hear_, outbox = outbox_] { hear(outbox); });
+    const bool can_wait = message.kind == MemberOutbox::Message::Kind::acknowledge && outbox_->is_patient();
+    if (!outbox_->put(std::move(message))) return;
+    auto task = [hear = hear_, outbox = outbox_] { hear(outbox); };
+    if (can_wait) {
+      loop_.post_patiently(std::move(task), patience);
+    } else {
+      loop_.post(std::move(task));
+    }
   }
 
   Loop& loop_;

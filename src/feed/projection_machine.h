@@ -104,6 +104,8 @@ class ProjectionMachine {
   ProjectionPlace place() const;
   // Counts changes of place() other than the cursor's.
   std::uint64_t changes() const { return changes_; }
+  // Whether what members say next may let more be sent or read.
+  bool waits_for_members() const { return unsent_ > 0 || trying_ > 0 || !wants_events(); }
   bool has_members() const { return !members_.empty(); }
   std::size_t member_count() const { return members_.size(); }
   std::uint64_t unacknowledged(MemberId member) const;

@@ -11,6 +11,8 @@ namespace {
 
 // A selection that has less than this part of a batch's bytes is copied out, so that it does not keep the rest alive.
 constexpr std::size_t sparse_part = 4;
+// Readers that are served before those who wait for them are woken.
+constexpr std::size_t held_wake_ups_max = 64;
 
 Selection select(const SharedBatch& batch, const Matcher& matcher, model::GlobalPosition from) {
   Selection selection{batch, {}};
@@ -277,15 +279,23 @@ void Tail::schedule_advance() {
 }
 
 void Tail::advance() {
-  const Loop::Time now = loop_.clock().steady_now();
-  if (now < next_advance_) return loop_.at(next_advance_, [this] { advance(); });
-  advance_scheduled_.store(false);
-  if (waiting_.load() == 0 || store_.head() <= end_) return;
-  if (auto read = read_next_batch(); !read) return fail_waiting(read.error());
-  if (store_.head() > end_) schedule_advance();
+  if (waiting_.load() == 0 || store_.head() <= end_) {
+    advance_scheduled_.store(false);
+    // Either the committer sees that, or this sees its events.
+    std::atomic_thread_fence(std::memory_order_seq_cst);
+    if (waiting_.load() > 0 && store_.head() > end_) schedule_advance();
+    return;
+  }
+  const Loop::Time begun = loop_.clock().steady_now();
+  if (auto read = read_next_batch(); !read) {
+    advance_scheduled_.store(false);
+    return fail_waiting(read.error());
+  }
   const std::size_t served = dispatch(SharedBatch(ring_.back()));
   const auto others = static_cast<std::int64_t>(std::max<std::size_t>(served, 1)) - 1;
-  next_advance_ = now + std::min(limits_.pause_max, limits_.pause_per_reader * others);
+  const auto pause = std::min(limits_.pause_max, limits_.pause_per_reader * others);
+  // It stays scheduled meanwhile, so that nobody wakes the thread for it.
+  loop_.at(begun + pause, [this] { advance(); });
   if (store_.head() <= end_) tell_end();
   if (on_moved_) on_moved_();
 }
@@ -314,6 +324,7 @@ base::Result<> Tail::read_next_batch() {
 
 std::size_t Tail::dispatch(const SharedBatch& batch) {
   std::size_t served = 0;
+  std::shared_ptr<void> held;
   // By id: what one reader does with its events may end another.
   std::vector<std::uint64_t> candidates;
   interests_.for_candidates(*batch, [&](Reader& reader) {
@@ -330,6 +341,10 @@ std::size_t Tail::dispatch(const SharedBatch& batch) {
     if (selection.indexes.empty()) {
       wait_at_end(reader);
     } else {
+      if (hold_wake_ups_ && served % held_wake_ups_max == 0) {
+        held.reset();
+        held = hold_wake_ups_();
+      }
       ++served;
       hand_over(reader, std::move(selection), batch->next());
     }

@@ -111,8 +111,8 @@ struct TailLimits {
   std::uint64_t scan_events_max = 50'000;            // looked at in one read on the executor
   // With many who follow, the end moves this long after it moved last, for each of them but the first: a message costs
   // more than the events in it.
-  std::chrono::microseconds pause_per_reader{100};
-  std::chrono::microseconds pause_max{3000};
+  std::chrono::microseconds pause_per_reader{150};
+  std::chrono::microseconds pause_max{4500};
 };
 
 class Tail {
@@ -127,6 +127,8 @@ class Tail {
   model::GlobalPosition end() const { return end_; }
   // Called on the loop when the end has moved and everybody concerned has been told.
   void set_on_moved(std::function<void()> on_moved) { on_moved_ = std::move(on_moved); }
+  // See FeedOptions.
+  void set_hold_wake_ups(std::function<std::shared_ptr<void>()> hold) { hold_wake_ups_ = std::move(hold); }
 
  private:
   friend class Reader;
@@ -163,6 +165,7 @@ class Tail {
   std::unordered_set<std::uint64_t> untold_;  // readers that wait and have not been told that this is the end
   InterestIndex interests_;
   std::function<void()> on_moved_;
+  std::function<std::shared_ptr<void>()> hold_wake_ups_;
 
   std::deque<SharedBatch> ring_;  // without gaps; ends at end_
   std::size_t ring_bytes_ = 0;
@@ -170,7 +173,6 @@ class Tail {
 
   std::atomic<std::size_t> waiting_ = 0;  // readers at the end
   std::atomic<bool> advance_scheduled_ = false;
-  Loop::Time next_advance_{};
   std::uint64_t listener_ = 0;
 };
 

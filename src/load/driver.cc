@@ -93,8 +93,7 @@ nanoseconds Driver::patience(TimePoint now) const {
   return std::max(nanoseconds(0), out);
 }
 
-void Driver::finished(Caller& caller, const Ending& ending) {
-  const TimePoint now = Clock::now();
+void Driver::finished(Caller& caller, const Ending& ending, TimePoint now) {
   --under_way_;
   recorder_.record(caller.started_, now, ending);
   if (caller.lost()) return;

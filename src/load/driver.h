@@ -69,8 +69,9 @@ class Driver {
   // When the window ended; after run().
   TimePoint measured_until() const { return measured_until_; }
 
-  // The operation of `caller` has ended; may begin its next one.
-  void finished(Caller& caller, const Ending& ending);
+  // The operation of `caller` has ended `now`; may begin its next one.
+  void finished(Caller& caller, const Ending& ending, TimePoint now);
+  void finished(Caller& caller, const Ending& ending) { finished(caller, ending, std::chrono::steady_clock::now()); }
 
   // Begins an operation that is not one of the load's: it is waited for, and not begun again.
   void begin_beside(Caller& caller);

@@ -1,20 +1,11 @@
 #include "load/histogram.h"
 
 #include <algorithm>
-#include <bit>
 #include <cmath>
 
 namespace thalo::load {
 
-// Below 2^bits every value has its own count. Above, each doubling is divided into 2^(bits-1) counts.
 Histogram::Histogram(unsigned significant_bits) : bits_(significant_bits), counts_(index_of(value_max) + 1) {}
-
-std::size_t Histogram::index_of(std::uint64_t value) const {
-  const unsigned width = static_cast<unsigned>(std::bit_width(value));
-  if (width <= bits_) return value;
-  const unsigned shift = width - bits_;
-  return (std::size_t{shift} << (bits_ - 1)) + (value >> shift);
-}
 
 std::uint64_t Histogram::largest_in(std::size_t index) const {
   const std::size_t half = std::size_t{1} << (bits_ - 1);

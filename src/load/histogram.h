@@ -4,6 +4,8 @@
 // Values from 0 to 2^36 - 1 (68 s in nanoseconds); larger ones count as that. A value type; one thread at a time.
 #pragma once
 
+#include <bit>
+#include <cstddef>
 #include <cstdint>
 #include <vector>
 
@@ -33,7 +35,13 @@ class Histogram {
 
  private:
   static constexpr std::uint64_t value_max = (std::uint64_t{1} << 36) - 1;
-  std::size_t index_of(std::uint64_t value) const;
+  // Below 2^bits every value has its own count. Above, each doubling is divided into 2^(bits-1) counts.
+  std::size_t index_of(std::uint64_t value) const {
+    const auto width = static_cast<unsigned>(std::bit_width(value));
+    if (width <= bits_) return value;
+    const unsigned shift = width - bits_;
+    return (std::size_t{shift} << (bits_ - 1)) + (value >> shift);
+  }
   std::uint64_t largest_in(std::size_t index) const;
 
   unsigned bits_;

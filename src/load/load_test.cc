@@ -15,6 +15,7 @@
 #include "load/run.h"
 #include "load/wire.h"
 #include "thalo/v1/commands.pb.h"
+#include "thalo/v1/projections.pb.h"
 
 namespace thalo::load {
 namespace {
@@ -157,6 +158,28 @@ TEST(Answers, ReadEventsMustBeGapless) {
   EXPECT_EQ(check_events(events.SerializeAsString(), true, 1), -1);
   events.add_events()->set_global_position(4);
   EXPECT_EQ(check_events(events.SerializeAsString(), true, 0), -1);
+}
+
+TEST(Answers, OfAProjectionTellTheBatchBesideTheEvents) {
+  v1::ProjectResponse response;
+  for (const std::uint64_t position : {7, 8}) {
+    auto& event = *response.add_events();
+    event.set_id("0d3a0a2c-7b1f-8d11-9c55-0000000001a4");
+    event.set_global_position(position);
+    event.set_data(std::string(200, 'x'));
+  }
+  response.set_batch(300);
+  std::uint64_t batch = 1;
+  const std::string right = response.SerializeAsString();
+  EXPECT_EQ(check_events(right, true, 7, &batch), 2);
+  EXPECT_EQ(batch, 300U);
+  EXPECT_EQ(check_events(right, true, 8, &batch), -1);
+  const std::size_t first_event_end = right.size() / 2 - 1;  // without the batch
+  for (std::size_t size = 1; size < first_event_end; ++size)
+    EXPECT_EQ(check_events(right.substr(0, size), true, 7), -1) << size;
+  response.clear_batch();
+  EXPECT_EQ(check_events(response.SerializeAsString(), true, 7, &batch), 2);
+  EXPECT_EQ(batch, 0U);
 }
 
 TEST(Answers, AreToldApartByTheirStatus) {

@@ -93,13 +93,13 @@ class UnaryCaller final : public Caller, public net::ClientCall {
     } else if (!answered_ && ending_.kind == Kind::write) {
       fail_with("status OK without an answer");
     }
+    const TimePoint now = std::chrono::steady_clock::now();
     if (acknowledged_ != nullptr) {
-      const TimePoint now = std::chrono::steady_clock::now();
       for (std::uint64_t event = 0; event < ending_.events; ++event) {
         acknowledged_->add(ending_.global_position + event, now);
       }
     }
-    driver_.finished(*this, ending_);
+    driver_.finished(*this, ending_, now);
   }
 
  private:
@@ -144,13 +144,14 @@ class ReadAllCaller final : public Caller, public net::ClientCall {
   }
 
   void on_message(std::string_view message) override {
-    const std::int64_t count = in_order_ ? check_events(message, true, next_) : -1;
+    std::uint64_t batch = 0;
+    const std::int64_t count = in_order_ ? check_events(message, true, next_, &batch) : -1;
     in_order_ = count >= 0;
     if (!in_order_) return;
     next_ += static_cast<std::uint64_t>(count);
     driver_.recorder().record_read(std::chrono::steady_clock::now(), static_cast<std::uint64_t>(count));
     if (settings_.workload == Workload::project && count > 0)
-      connection_.send(*this, acknowledge_request(batch_of(message), next_ - 1));
+      connection_.send(*this, acknowledge_request(batch, next_ - 1));
     if (caught_up_ || !is_at_end(message)) return;
     caught_up_ = true;
     connection_.cancel(*this);

@@ -75,12 +75,11 @@ Ending check_failure(std::uint32_t code, std::string_view message, std::string& 
 std::string join_request(std::string_view projection, std::uint64_t from);
 // A ProjectRequest that acknowledges everything up to `global_position` of a batch.
 std::string acknowledge_request(std::uint64_t batch, std::uint64_t global_position);
-// The batch of a ProjectResponse; 0: it has no events.
-std::uint64_t batch_of(std::string_view message);
 std::string delete_projection_request(std::string_view projection);
 
 // The events of a ReadAllResponse or ReadStreamResponse: the first has the position `expected` (its global position for
-// `all`), and they are gapless. Returns their number, or -1 when that is not so.
-std::int64_t check_events(std::string_view message, bool all, std::uint64_t expected);
+// `all`), and they are gapless. Returns their number, or -1 when that is not so. `batch`, when there is one: the batch
+// of a ProjectResponse; 0 when it has none.
+std::int64_t check_events(std::string_view message, bool all, std::uint64_t expected, std::uint64_t* batch = nullptr);
 
 }  // namespace thalo::load

@@ -37,12 +37,13 @@ void Subscriber::end_after(std::uint64_t events) {
 }
 
 void Subscriber::on_message(std::string_view message) {
-  const std::int64_t count = in_order_ ? check_events(message, true, next_) : -1;
+  std::uint64_t batch = 0;
+  const std::int64_t count = in_order_ ? check_events(message, true, next_, &batch) : -1;
   in_order_ = count >= 0;
   if (!in_order_) return;
   if (count == 0) return;
   record(static_cast<std::uint64_t>(count));
-  if (!projection_.empty()) connection_.send(*this, acknowledge_request(batch_of(message), next_ - 1));
+  if (!projection_.empty()) connection_.send(*this, acknowledge_request(batch, next_ - 1));
 }
 
 void Subscriber::record(std::uint64_t count) {

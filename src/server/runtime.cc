@@ -122,7 +122,9 @@ class WiredRuntime final : public Runtime {
   }
 
   base::Result<> start_feed() {
-    auto started = feed::Feed::start(*store_, clock_);
+    feed::FeedOptions feeding;
+    feeding.hold_wake_ups = [] { return std::make_shared<net::AnswerBatch>(); };
+    auto started = feed::Feed::start(*store_, clock_, feeding);
     if (!started) return std::unexpected(started.error());
     feed_ = *std::move(started);
     return {};
