@@ -2,12 +2,13 @@
 #
 # As a script (cmake -DOUTPUT=… -DFILES=a=b|c=d -P): writes that source.
 if(CMAKE_SCRIPT_MODE_FILE)
-  set(source "// Written by cmake/ThaloEmbed.cmake.\n#include \"build/embedded.h\"\n\n#include <cstdlib>\n\nnamespace thalo::build {\nnamespace {\nconstexpr EmbeddedFile files[] = {\n")
+  set(source "// Written by cmake/ThaloEmbed.cmake.\n#include \"build/embedded.h\"\n\n#include <cstdlib>\n#include <string_view>\n\nnamespace thalo::build {\nnamespace {\nusing namespace std::string_view_literals;\nconstexpr EmbeddedFile files[] = {\n")
   string(REPLACE "|" ";" FILES "${FILES}")
   foreach(pair IN LISTS FILES)
     string(REGEX MATCH "^([^=]*)=(.*)$" matched "${pair}")
     file(READ "${CMAKE_MATCH_2}" content)
-    string(APPEND source "{\"${CMAKE_MATCH_1}\", R\"thalo_file(${content})thalo_file\"},\n")
+    # With the suffix the compiler need not count the characters, of which clang would have too many.
+    string(APPEND source "{\"${CMAKE_MATCH_1}\", R\"thalo_file(${content})thalo_file\"sv},\n")
   endforeach()
   string(APPEND source "};\n}  // namespace\n\n"
     "std::span<const EmbeddedFile> embedded_files() { return files; }\n\n"
