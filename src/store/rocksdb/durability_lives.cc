@@ -60,8 +60,8 @@ rc::Gen<DiskFault> any_fault() {
                one_of(std::array{write, write, write, write, sync, sync, sync, sync_folder, create, rename, remove})),
       gen::set(&DiskFault::part, one_of(parts)),
       gen::set(&DiskFault::countdown, gen::map(number(1, 12), [](unsigned drawn) { return std::uint64_t{drawn}; })),
-      gen::set(&DiskFault::torn_bytes,
-               gen::map(number(0, 5'000), [](unsigned drawn) { return std::uint64_t{drawn}; })));
+      gen::set(&DiskFault::torn_bytes, gen::map(number(0, 5'000), [](unsigned drawn) { return std::uint64_t{drawn}; })),
+      gen::set(&DiskFault::seems_to_pass, sometimes(30)));
 }
 
 rc::Gen<Life> any_life() {
@@ -90,7 +90,8 @@ std::ostream& operator<<(std::ostream& out, const Life& life) {
   if (life.cut_after > 0) out << " with a power cut at operation " << life.cut_after;
   if (life.has_fault) {
     out << " with a failing " << operation_names[static_cast<std::size_t>(life.fault.operation)] << " of \""
-        << life.fault.part << "\", number " << life.fault.countdown << ", torn at " << life.fault.torn_bytes;
+        << life.fault.part << "\", number " << life.fault.countdown << ", torn at " << life.fault.torn_bytes
+        << (life.fault.seems_to_pass ? ", seems to pass" : "");
   }
   for (const Step& step : life.steps) out << "\n    " << step;
   return out << "\n  " << ending_names[static_cast<std::size_t>(life.ending)] << " (seed " << life.seed << ")";

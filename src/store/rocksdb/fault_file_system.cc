@@ -230,8 +230,10 @@ IOStatus FaultFileSystem::admit(DiskOperation operation, const std::string& path
   if (!fault_ || fault_->operation != operation || !is_in_name(path, fault_->part) || --fault_->countdown > 0)
     return IOStatus::OK();
   if (torn_bytes != nullptr) *torn_bytes = fault_->torn_bytes;
+  const bool seems_to_pass = fault_->seems_to_pass;
   fault_.reset();
   ++faults_;
+  if (seems_to_pass) return IOStatus::Busy("the test fails this operation", path);
   return IOStatus::IOError(
       operation == DiskOperation::write ? "the test fails this write" : "the test fails this operation", path);
 }

@@ -28,6 +28,9 @@ struct DiskFault {
   std::uint64_t countdown = 1;  // 1: the next such operation
   // A write that fails leaves this many of its bytes behind, if it has more.
   std::uint64_t torn_bytes = 0;
+  // RocksDB is told that the disk is busy. Of a log it takes that for something that passes: it calls no listener and
+  // goes on writing behind what is missing.
+  bool seems_to_pass = false;
 };
 
 // Passes everything on to real files and keeps, for every file written through it, how much of it was synced. Any
