@@ -1,0 +1,43 @@
+// Reads that an append follows (StreamQuery::append_follows): what they find out is the version that the append counts
+// on, so it must not be one that was true only a moment ago.
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <thread>
+#include <vector>
+
+#include "store/rocksdb/rocksdb_place.h"
+
+namespace thalo::store {
+namespace {
+
+// Every event begins a stretch of its own and no version is remembered: each is looked up, in lists that are old at
+// once. One that is looked up before its stream is pinned is wrong so often that an append meets it well before the end
+// of the test.
+TEST(AppendFollows, NobodyCountsOnAVersionThatIsOldAlready) {
+  constexpr std::uint64_t appends = 20'000;
+  RocksdbPlace place(1);
+  place.disk().sync_in_name_only();
+  const auto store = place.open({});
+  std::atomic<bool> is_done = false;
+  std::vector<std::thread> readers;
+  readers.reserve(3);
+  for (int reader = 0; reader < 3; ++reader) {
+    readers.emplace_back([&] {
+      const StreamQuery query{.stream = "race-1", .limit = 0, .append_follows = true};
+      while (!is_done) ASSERT_TRUE(store->read_stream(query, [](const model::EventView&) { return true; }));
+    });
+  }
+  for (std::uint64_t version = 0; version < appends; ++version) {
+    const auto appended = append_and_wait(*store, make_append("race-1", {"x"}));
+    EXPECT_TRUE(appended);
+    if (!appended) break;
+    EXPECT_EQ(appended->first_position, version) << "this version was given already";
+    if (appended->first_position != version) break;
+  }
+  is_done = true;
+  for (auto& reader : readers) reader.join();
+}
+
+}  // namespace
+}  // namespace thalo::store
