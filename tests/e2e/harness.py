@@ -19,7 +19,8 @@ from grpc_tools import protoc
 
 ROOT = Path(__file__).parents[2]
 BUILD = Path(os.environ["THALO_BUILD"])
-RUNTIME = BUILD / "bin" / "thalo-runtime"
+# The runtime may be another build, e.g. one with sanitizers.
+RUNTIME = Path(os.environ.get("THALO_RUNTIME", BUILD / "bin" / "thalo-runtime"))
 CLI = BUILD / "bin" / "thalo"
 MODULES = BUILD / "modules"
 
