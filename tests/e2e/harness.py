@@ -21,6 +21,8 @@ ROOT = Path(__file__).parents[2]
 BUILD = Path(os.environ["THALO_BUILD"])
 # The runtime may be another build, e.g. one with sanitizers.
 RUNTIME = Path(os.environ.get("THALO_RUNTIME", BUILD / "bin" / "thalo-runtime"))
+# Where runtimes share the code that they compile, so that one with sanitizers need not compile.
+COMPILED = os.environ.get("THALO_COMPILED")
 CLI = BUILD / "bin" / "thalo"
 MODULES = BUILD / "modules"
 
@@ -175,6 +177,8 @@ def failure(call):
 def add_module(folder, name="counter", as_name=None):
     modules = Path(folder) / "modules"
     modules.mkdir(exist_ok=True)
+    if COMPILED and not (modules / ".cache").exists():
+        (modules / ".cache").symlink_to(COMPILED)
     (modules / f"{as_name or name}.wasm").write_bytes((MODULES / f"{name}.wasm").read_bytes())
 
 
