@@ -72,7 +72,10 @@ std::string to_json(const client::Projection& projection) {
          ",\"paused\":" + (projection.paused ? "true" : "false") +
          ",\"stopped\":" + base::json_quote(projection.stopped) +
          ",\"members\":" + array_json(projection.members, member) +
-         ",\"held\":" + array_json(projection.held, [](const auto& held) { return to_json(held); }) + "}";
+         ",\"held\":" + array_json(projection.held, [](const auto& held) { return to_json(held); }) +
+         ",\"unseen\":" + list_json(projection.unseen) + ",\"delivered\":" + std::to_string(projection.delivered) +
+         ",\"failures\":" + std::to_string(projection.failures) + ",\"skipped\":" + std::to_string(projection.skipped) +
+         "}";
 }
 
 std::string joined(const std::vector<std::string>& texts) {
@@ -195,6 +198,10 @@ int show(client::Projections& projections, const ProjectionsFlags& flags) {
                     : "parked after " + base::counted(projection->policy.attempts_max, "attempt"))
             << ", pauses from " << projection->policy.backoff_first.count() << " to "
             << projection->policy.backoff_max.count() << " ms\n";
+  if (!projection->unseen.empty()) std::cout << "  no event yet of " << joined(projection->unseen) << '\n';
+  std::cout << "  since the server's start " << base::counted(projection->delivered, "event") << " delivered, "
+            << projection->skipped << " left out by the filter, " << base::counted(projection->failures, "failure")
+            << '\n';
   std::cout << "  members  " << projection->members.size() << '\n';
   for (const auto& member : projection->members)
     std::cout << "    " << member.member << "  " << member.unacknowledged << " unacknowledged\n";

@@ -65,8 +65,8 @@ class ProjectionHandler {
     (void)cursor, (void)resets;
     return {};
   }
-  // After joining, when there are any: categories and streams of the filter ("category countr") that have no event so
-  // far. They are early, or misspelt.
+  // When there are any: parts of the filter ("category countr") that have no event so far. They are early, or misspelt.
+  // Categories and streams come after joining, types when the projection has read everything that is stored.
   virtual void on_unseen(std::span<const std::string> parts) { (void)parts; }
   // The connection is lost; the run goes on after a pause.
   virtual void on_disconnected(const base::Error& reason) { (void)reason; }

@@ -35,6 +35,10 @@ Projection from_wire(const v1::ProjectionInfo& info) {
   out.stopped = info.stopped();
   for (const auto& member : info.members()) out.members.push_back({member.member(), member.unacknowledged()});
   for (const auto& held : info.held()) out.held.push_back(from_wire(held));
+  out.unseen = texts(info.unseen());
+  out.delivered = info.delivered();
+  out.failures = info.failures();
+  out.skipped = info.skipped();
   return out;
 }
 

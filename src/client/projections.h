@@ -55,6 +55,11 @@ struct Projection {
   std::string stopped;  // why nothing more is sent; empty: it runs
   std::vector<ProjectionMember> members;
   std::vector<HeldStream> held;
+  std::vector<std::string> unseen;  // parts of the filter that have no event so far
+  // Since the server was started.
+  std::uint64_t delivered = 0;  // events sent to members, for the first time or again
+  std::uint64_t failures = 0;   // that they reported
+  std::uint64_t skipped = 0;    // events passed by because they do not match
 };
 
 struct Passed {

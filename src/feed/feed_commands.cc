@@ -32,25 +32,27 @@ void LoopFeed::list(Answer<std::vector<ProjectionDescription>> answer) {
     std::vector<ProjectionDescription> descriptions;
     descriptions.reserve(projections_.size());
     for (auto& [name, projection] : projections_) descriptions.push_back(projection->describe());
-    fill_lags(std::move(descriptions), answer);
+    complete(std::move(descriptions), answer);
   });
   if (!posted) tell(answer, posted.error());
 }
 
 void LoopFeed::get(const std::string& name, Answer<ProjectionDescription> answer) {
   with<ProjectionDescription>(name, answer, [this, answer](HostedProjection& projection) {
-    fill_lags({projection.describe()}, [answer](base::Result<std::vector<ProjectionDescription>> filled) {
+    complete({projection.describe()}, [answer](base::Result<std::vector<ProjectionDescription>> filled) {
       if (!filled) return tell(answer, filled.error());
       answer(std::move(filled->front()));
     });
   });
 }
 
-// How old the events at the cursors are, where that must be read.
-void LoopFeed::fill_lags(std::vector<ProjectionDescription> descriptions,
-                         const Answer<std::vector<ProjectionDescription>>& answer) {
+// What must be read: how old the events at the cursors are, and what of the filters has no event.
+void LoopFeed::complete(std::vector<ProjectionDescription> descriptions,
+                        const Answer<std::vector<ProjectionDescription>>& answer) {
   auto work = [this, descriptions = std::move(descriptions), answer]() mutable {
     for (ProjectionDescription& description : descriptions) {
+      std::vector<std::string> unseen = unseen_names(store_, description.filter);
+      description.unseen.insert(description.unseen.begin(), unseen.begin(), unseen.end());
       if (description.lag_events == 0 || description.lag_ms != 0) continue;
       const auto read = store_.read_all({.from = description.cursor, .limit = 1}, [&](const model::EventView& event) {
         description.lag_ms = std::max<std::int64_t>(0, clock_.now_ms() - event.time_ms);

@@ -174,7 +174,8 @@ base::Result<HostedProjection*> LoopFeed::find_or_make(const JoinRequest& reques
   const auto start = position_of(request.start);
   if (!start) return std::unexpected(start.error());
   is_new = true;
-  ProjectionRecord record{request.filter, {.cursor = *start, .policy = request.policy.value_or(FailurePolicy{})}};
+  ProjectionRecord record{
+      request.filter, {.cursor = *start, .policy = request.policy.value_or(FailurePolicy{})}, types_of(request.filter)};
   auto made = std::make_unique<HostedProjection>(request.name, std::move(record), tail_, loop_, *this);
   return projections_.emplace(request.name, std::move(made)).first->second.get();
 }

@@ -59,8 +59,8 @@ class LoopFeed final : public Feed, public ProjectionHost {
   void note_left(const Outbox& outbox);
   void take_subscription(std::uint64_t id, SubscribeRequest request, std::shared_ptr<Subscriber> subscriber);
   void beat(std::uint64_t id);
-  void fill_lags(std::vector<ProjectionDescription> descriptions,
-                 const Answer<std::vector<ProjectionDescription>>& answer);
+  void complete(std::vector<ProjectionDescription> descriptions,
+                const Answer<std::vector<ProjectionDescription>>& answer);
   void save_idle();
   void send_heartbeats();
   void answer_waiting();

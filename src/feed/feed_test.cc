@@ -19,6 +19,7 @@ namespace {
 using base::Code;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
+using ::testing::SizeIs;
 
 constexpr std::chrono::seconds patience{60};
 
@@ -53,6 +54,7 @@ struct Seen {
   std::optional<model::GlobalPosition> joined;
   std::vector<std::pair<model::GlobalPosition, model::GlobalPosition>> heartbeats;  // cursor and head
   std::vector<std::pair<std::uint64_t, model::GlobalPosition>> resets;              // and where it goes on
+  std::vector<std::pair<std::vector<std::string>, model::GlobalPosition>> unseen;   // types, and the cursor
   std::optional<base::Error> stopped;
 };
 
@@ -63,6 +65,9 @@ class TestConsumer final : public Consumer {
   }
   void on_resets(std::uint64_t resets, model::GlobalPosition cursor) override {
     seen.change([&](Seen& value) { value.resets.emplace_back(resets, cursor); });
+  }
+  void on_unseen(const std::vector<std::string>& types, model::GlobalPosition cursor) override {
+    seen.change([&](Seen& value) { value.unseen.emplace_back(types, cursor); });
   }
   void on_heartbeat(model::GlobalPosition cursor, model::GlobalPosition head) override {
     seen.change([&](Seen& value) { value.heartbeats.emplace_back(cursor, head); });
@@ -125,9 +130,10 @@ class FeedTest : public ::testing::Test {
     ASSERT_TRUE(started) << started.error().message;
     feed_ = *std::move(started);
   }
-  void append(const std::string& stream, std::size_t events, const std::string& data = "{}") {
+  void append(const std::string& stream, std::size_t events, const std::string& data = "{}",
+              const std::string& type = "A") {
     store::Append append{.stream = stream};
-    append.events.assign(events, model::NewEvent{"A", data, ""});
+    append.events.assign(events, model::NewEvent{type, data, ""});
     ASSERT_TRUE(store::append_and_wait(*store_, std::move(append)));
   }
   std::unique_ptr<Membership> join(const std::shared_ptr<TestConsumer>& consumer, Window window = {},
@@ -347,6 +353,59 @@ TEST_F(FeedTest, AMemberOfARareFilterIsToldThatItsPlaceMoves) {
   const std::pair<model::GlobalPosition, model::GlobalPosition> held_up{500, 511};
   consumer->seen.wait(
       [&](const Seen& value) { return std::ranges::find(value.heartbeats, held_up) != value.heartbeats.end(); });
+}
+
+TEST_F(FeedTest, TypesThatNoEventHasAreToldAtTheEndOfTheStoreAndKnownAfterARestart) {
+  const Filter filter = {{.categories = {"x", "none"}, .types = {"A", "B", "Typo"}}};
+  append("x-1", 5000, "\"" + std::string(1000, 'x') + "\"");  // several reads
+  append("x-1", 1, "{}", "B");
+  append("y-1", 1, "{}", "Typo");  // of another category
+  {
+    auto consumer = std::make_shared<TestConsumer>();
+    auto membership = join(consumer, {.bytes = std::size_t{64} << 20}, filter);
+    const Seen seen = consumer->seen.wait([](const Seen& value) { return !value.unseen.empty(); });
+    EXPECT_THAT(seen.unseen.front().first, ElementsAre("Typo")) << "B comes last";
+    EXPECT_THAT(describe().unseen, ElementsAre("category none", "type Typo"));
+    auto second = std::make_shared<TestConsumer>();
+    auto other = join(second, {}, filter);
+    EXPECT_THAT(second->seen.wait([](const Seen& value) { return !value.unseen.empty(); }).unseen.front().first,
+                ElementsAre("Typo"));
+    consumer->wait_for_events(5001);
+    membership->acknowledge({}, 5000);
+    EXPECT_EQ(wait_for(5000).value().cursor, 5002U);
+    feed_->stop();
+    EXPECT_THAT(consumer->seen.wait([](const Seen&) { return true; }).unseen, SizeIs(1)) << "said once";
+  }
+  restart();
+  EXPECT_THAT(describe().unseen, ElementsAre("category none", "type Typo"));
+  auto consumer = std::make_shared<TestConsumer>();
+  auto membership = join(consumer, {}, filter);
+  EXPECT_THAT(consumer->seen.wait([](const Seen& value) { return !value.unseen.empty(); }).unseen.front(),
+              (std::pair{std::vector<std::string>{"Typo"}, model::GlobalPosition{5002}}));
+  append("x-1", 1, "{}", "Typo");
+  consumer->wait_for_events(1);
+  EXPECT_THAT(describe().unseen, ElementsAre("category none"));
+}
+
+TEST_F(FeedTest, WhatIsDeliveredFailsAndIsLeftOutIsCounted) {
+  append("x-1", 10);
+  append("y-1", 2);
+  auto consumer = std::make_shared<TestConsumer>();
+  auto membership = join(consumer, {}, {{.categories = {"y"}}});
+  consumer->wait_for_events(2);
+  membership->fail({}, 10, "not now");
+  consumer->wait_for_events(3);
+  append("x-1", 5);
+  EXPECT_EQ(describe().skipped, 15U);
+  append("y-1", 1);
+  append("x-1", 1);
+  consumer->wait_for_events(3);
+  membership->acknowledge({}, 10);
+  consumer->wait_for_events(5);
+  const ProjectionDescription shown = describe();
+  EXPECT_EQ(shown.delivered, 5U);
+  EXPECT_EQ(shown.failures, 1U);
+  EXPECT_EQ(shown.skipped, 16U);
 }
 
 TEST_F(FeedTest, NothingIsReadForAProjectionWithoutMembers) {

@@ -92,6 +92,21 @@ Filter normalized(Filter filter) {
   return filter;
 }
 
+std::vector<std::string> unseen_names(store::Store& store, const Filter& filter) {
+  std::vector<std::string> out;
+  for (const store::Filter& part : filter) {
+    for (const std::string& category : part.categories) {
+      const auto streams = store.list_streams({.category = category, .limit = 1}, [](const auto&) { return false; });
+      if (streams && *streams == 0) out.push_back("category " + category);
+    }
+    for (const std::string& stream : part.streams) {
+      const auto version = store.stream_version(stream);
+      if (version && *version == 0) out.push_back("stream " + stream);
+    }
+  }
+  return out;
+}
+
 std::string describe(const Filter& filter) {
   std::string out;
   for (const store::Filter& part : filter) out += (out.empty() ? "" : "; or ") + describe_one(part);

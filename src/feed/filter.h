@@ -25,6 +25,9 @@ base::Result<> check_filter(const Filter& filter);
 // The same filter for every order and repetition of its parts, so that two can be compared.
 Filter normalized(Filter filter);
 
+// Categories and streams that have no event so far: a slip of the pen, or still to come. Blocks on the disk.
+std::vector<std::string> unseen_names(store::Store& store, const Filter& filter);
+
 // One line for people: `category counter or bank, type Opened`; `everything`.
 std::string describe(const Filter& filter);
 

@@ -21,11 +21,17 @@ HostedProjection::HostedProjection(std::string name, ProjectionRecord record, Ta
       tail_(tail),
       host_(host),
       machine_(record.place),
+      unseen_types_(std::move(record.unseen_types)),
       noted_(machine_.cursor(), machine_.changes()) {}
 
 // While the reader waits at the end, the end moves along under it.
 void HostedProjection::follow_reader() {
-  if (position() > machine_.read_position()) machine_.take_events({}, position());
+  if (position() > machine_.read_position()) take({}, position());
+}
+
+void HostedProjection::take(Selection selection, model::GlobalPosition next) {
+  skipped_ += next - machine_.read_position() - selection.indexes.size();
+  machine_.take_events(std::move(selection), next);
 }
 
 void HostedProjection::join(const std::shared_ptr<MemberOutbox>& outbox, Window window, std::string description,
@@ -66,6 +72,7 @@ void HostedProjection::acknowledge(MemberId member, std::optional<std::uint64_t>
 
 void HostedProjection::fail(MemberId member, std::optional<std::uint64_t> delivery, model::GlobalPosition position,
                             std::string reason) {
+  ++failures_;
   machine_.fail(member, delivery, position, std::move(reason), now_ms());
   settle();
 }
@@ -76,8 +83,23 @@ void HostedProjection::take_stream_events(const StreamEvents& events) {
 }
 
 void HostedProjection::on_stretch(Stretch stretch) {
-  machine_.take_events(std::move(stretch.selection), stretch.next);
+  if (!unseen_types_.empty()) note_seen(stretch.selection);
+  reached_end_ = reached_end_ || stretch.at_end;
+  take(std::move(stretch.selection), stretch.next);
   settle();
+}
+
+void HostedProjection::note_seen(const Selection& selection) {
+  for (const std::uint32_t index : selection.indexes)
+    if (const auto found = unseen_types_.find(selection.batch->event(index).type); found != unseen_types_.end())
+      unseen_types_.erase(found);
+}
+
+void HostedProjection::tell_unseen() {
+  if (!reached_end_ || unseen_types_.empty()) return;
+  const std::vector<std::string> types(unseen_types_.begin(), unseen_types_.end());
+  for (auto& [member, link] : members_)
+    if (!std::exchange(link.told_unseen, true)) link.consumer->on_unseen(types, machine_.cursor());
 }
 
 void HostedProjection::on_unreadable(const base::Error& error) {
@@ -104,6 +126,7 @@ void HostedProjection::settle() {
   }
   schedule_tick();
   tell_patience();
+  tell_unseen();
   const std::pair noted(machine_.cursor(), machine_.changes());
   if (noted != std::exchange(noted_, noted)) host_.note_changed(name_);
   answer_waiting();
@@ -120,6 +143,7 @@ void HostedProjection::carry_out(Actions actions) {
     const auto found = members_.find(member);
     if (found == members_.end()) continue;
     found->second.sent_since_heartbeat = true;
+    delivered_ += delivery.size();
     found->second.consumer->on_events(delivery);
   }
   for (auto& [member, reason] : actions.stops) {
@@ -254,7 +278,7 @@ model::GlobalPosition HostedProjection::cursor() {
 
 ProjectionRecord HostedProjection::record() {
   follow_reader();
-  return {filter_, machine_.place()};
+  return {filter_, machine_.place(), unseen_types_};
 }
 
 ProjectionDescription HostedProjection::describe() {
@@ -272,6 +296,10 @@ ProjectionDescription HostedProjection::describe() {
   for (const auto& [member, link] : members_)
     out.members.push_back({link.description, machine_.unacknowledged(member)});
   out.held = std::move(place.held);
+  for (const std::string& type : unseen_types_) out.unseen.push_back("type " + type);
+  out.delivered = delivered_;
+  out.failures = failures_;
+  out.skipped = skipped_;
   return out;
 }
 

@@ -6,6 +6,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -65,7 +66,7 @@ class HostedProjection final : private Reader {
 
   model::GlobalPosition cursor();
   ProjectionRecord record();
-  // Without lag_ms when the event at the cursor is not in memory.
+  // Without lag_ms when the event at the cursor is not in memory, and without categories and streams in `unseen`.
   ProjectionDescription describe();
 
  private:
@@ -74,10 +75,14 @@ class HostedProjection final : private Reader {
     std::shared_ptr<Consumer> consumer;
     std::shared_ptr<MemberOutbox> outbox;
     bool sent_since_heartbeat = false;
+    bool told_unseen = false;
   };
 
   void on_stretch(Stretch stretch) override;
   void on_unreadable(const base::Error& error) override;
+  void take(Selection selection, model::GlobalPosition next);
+  void note_seen(const Selection& selection);
+  void tell_unseen();
   void follow_reader();
   void settle();
   void carry_out(Actions actions);
@@ -95,6 +100,11 @@ class HostedProjection final : private Reader {
   std::map<MemberId, Link> members_;
   std::vector<Waiting> waiting_;
   std::string unreadable_;
+  std::set<std::string, std::less<>> unseen_types_;
+  bool reached_end_ = false;
+  std::uint64_t delivered_ = 0;
+  std::uint64_t failures_ = 0;
+  std::uint64_t skipped_ = 0;
   bool patient_ = false;                 // as the members' outboxes were told
   std::optional<std::int64_t> tick_ms_;  // the earliest one scheduled
   std::pair<model::GlobalPosition, std::uint64_t> noted_;

@@ -10,7 +10,8 @@
 namespace thalo::feed {
 namespace {
 
-constexpr char version = 1;
+constexpr char version = 2;
+constexpr char version_without_unseen_types = 1;
 constexpr std::uint64_t flag_paused = 1;
 
 // Reads until something does not fit; then everything is empty and ok() is false.
@@ -43,7 +44,8 @@ class Input {
   bool ok_ = true;
 };
 
-void append_texts(std::string& out, const std::vector<std::string>& texts) {
+template <class Texts>
+void append_texts(std::string& out, const Texts& texts) {
   store::append_varint(out, texts.size());
   for (const std::string& text : texts) store::append_text(out, text);
 }
@@ -81,6 +83,12 @@ HeldStream take_held(Input& in) {
 
 }  // namespace
 
+std::set<std::string, std::less<>> types_of(const Filter& filter) {
+  std::set<std::string, std::less<>> types;
+  for (const store::Filter& part : filter) types.insert(part.types.begin(), part.types.end());
+  return types;
+}
+
 store::Cursor encode_record(const ProjectionRecord& record) {
   store::Cursor cursor{.next = record.place.cursor, .data = std::string(1, version)};
   std::string& out = cursor.data;
@@ -99,11 +107,13 @@ store::Cursor encode_record(const ProjectionRecord& record) {
   }
   store::append_varint(out, record.place.held.size());
   for (const HeldStream& held : record.place.held) append_held(out, held);
+  append_texts(out, record.unseen_types);
   return cursor;
 }
 
 base::Result<ProjectionRecord> decode_record(std::string_view name, const store::Cursor& cursor) {
-  if (cursor.data.empty() || cursor.data.front() != version) {
+  const bool has_unseen_types = cursor.data.starts_with(version);
+  if (!has_unseen_types && !cursor.data.starts_with(version_without_unseen_types)) {
     return base::fail(base::Code::data_loss,
                       "the cursor " + std::string(name) + " is of no known version; was it written by a newer Thalo?");
   }
@@ -124,6 +134,9 @@ base::Result<ProjectionRecord> decode_record(std::string_view name, const store:
     record.filter.push_back(std::move(part));
   }
   for (std::uint64_t left = in.count(); left > 0; --left) record.place.held.push_back(take_held(in));
+  if (has_unseen_types) {
+    for (std::string& type : take_texts(in)) record.unseen_types.insert(std::move(type));
+  }
   if (!in.ok() || !in.is_at_end()) {
     return base::fail(base::Code::data_loss,
                       "the cursor " + std::string(name) + " is damaged; restore the store from a backup");

@@ -1,6 +1,9 @@
 // A projection as it is kept in its cursor (docs/format.md, "Projections"). Pure functions.
 #pragma once
 
+#include <functional>
+#include <set>
+#include <string>
 #include <string_view>
 
 #include "base/result.h"
@@ -13,7 +16,11 @@ namespace thalo::feed {
 struct ProjectionRecord {
   Filter filter;
   ProjectionPlace place;
+  std::set<std::string, std::less<>> unseen_types = {};  // of the filter, that no event has had that was read
 };
+
+// All types of a filter: those that a new projection has not seen.
+std::set<std::string, std::less<>> types_of(const Filter& filter);
 
 store::Cursor encode_record(const ProjectionRecord& record);
 // DATA_LOSS names the projection.

@@ -26,17 +26,31 @@ TEST(ProjectionRecordTest, RoundTripsAndRefusesWhatIsCut) {
                         .first_failed_ms = 1,
                         .last_failed_ms = 1'700'000'000'000,
                         .retry_at_ms = 0}};
+  record.unseen_types = {"T", "U"};
   const store::Cursor cursor = encode_record(record);
   const auto decoded = decode_record("p", cursor);
   ASSERT_TRUE(decoded) << decoded.error().message;
   EXPECT_EQ(decoded->filter, record.filter);
   EXPECT_EQ(decoded->place, record.place);
+  EXPECT_EQ(decoded->unseen_types, record.unseen_types);
   for (std::size_t size = 0; size < cursor.data.size(); ++size) {
     const auto cut = decode_record("p", {.next = 1, .data = cursor.data.substr(0, size)});
     ASSERT_FALSE(cut) << size;
     EXPECT_EQ(cut.error().code, Code::data_loss);
   }
   EXPECT_FALSE(decode_record("p", {.next = 1, .data = cursor.data + "x"}));
+}
+
+TEST(ProjectionRecordTest, VersionOneHasNoUnseenTypes) {
+  const ProjectionRecord record{{{.types = {"T"}}}, {.cursor = 3, .resets = 2}};
+  store::Cursor cursor = encode_record(record);
+  cursor.data.front() = 1;
+  cursor.data.pop_back();  // how many there are: none
+  const auto decoded = decode_record("p", cursor);
+  ASSERT_TRUE(decoded) << decoded.error().message;
+  EXPECT_EQ(decoded->filter, record.filter);
+  EXPECT_EQ(decoded->place, record.place);
+  EXPECT_FALSE(decode_record("p", {.next = 1, .data = "\3" + cursor.data.substr(1)}));
 }
 
 TEST(FilterTest, IsComparedWithoutOrderAndRepetition) {

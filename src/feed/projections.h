@@ -70,6 +70,11 @@ class Consumer {
   // Right after on_joined, and after each reset: how often the projection was reset so far, and where it goes on. What
   // was built of its events should be built anew when the number is another than last time.
   virtual void on_resets(std::uint64_t resets, model::GlobalPosition cursor) { (void)resets, (void)cursor; }
+  // Once, when the projection has reached the end of the store: types of its filter that no event has had, from where
+  // the projection began. A slip of the pen, or still to come.
+  virtual void on_unseen(const std::vector<std::string>& types, model::GlobalPosition cursor) {
+    (void)types, (void)cursor;
+  }
   virtual void on_events(const Delivery& delivery) = 0;
   // The projection was paused, or goes on: what the member has stays with it, and nothing new comes meanwhile.
   virtual void on_paused(bool paused) { (void)paused; }
@@ -137,6 +142,12 @@ struct ProjectionDescription {
   std::string stopped = {};  // why nothing more is sent, e.g. too many parked streams; empty: it runs
   std::vector<MemberDescription> members = {};
   std::vector<HeldStream> held = {};
+  // Parts of the filter that have no event: categories and streams, and types among what the projection has read.
+  std::vector<std::string> unseen = {};
+  // Since the feed was started.
+  std::uint64_t delivered = 0;  // events sent to members, for the first time or again
+  std::uint64_t failures = 0;   // that they reported
+  std::uint64_t skipped = 0;    // events passed by because they do not match
 };
 
 // Called once, on the feed's thread; must not block.

@@ -28,7 +28,7 @@ class Member final : public feed::Consumer {
   // On a reading thread.
   void join(feed::JoinRequest request, feed::Projections& projections) {
     if (queue_.stream().cancelled()) return;
-    find_unseen(request.filter);
+    unseen_ = feed::unseen_names(store_, request.filter);
     auto joined = projections.join(std::move(request), self_.lock());
     if (!joined) return finish(std::move(joined.error()));
     const std::lock_guard lock(mutex_);
@@ -61,6 +61,13 @@ class Member final : public feed::Consumer {
     for (const std::string& part : std::exchange(unseen_, {})) response.add_unseen(part);
     queue_.send(response.SerializeAsString());
   }
+  void on_unseen(const std::vector<std::string>& types, model::GlobalPosition cursor) override {
+    v1::ProjectResponse response;
+    response.set_cursor(cursor);
+    response.set_head(store_.head());
+    for (const std::string& type : types) response.add_unseen("type " + type);
+    queue_.send(response.SerializeAsString());
+  }
   void on_events(const feed::Delivery& delivery) override {
     for (const feed::Selection& selection : delivery.selections()) collect_selection(store_.id(), selection, parts_);
     v1::ProjectResponse rest;
@@ -83,20 +90,6 @@ class Member final : public feed::Consumer {
   void finish(base::Error error) { queue_.stream().finish(net::Status::from(std::move(error))); }
 
  private:
-  // What has no event yet may be a slip of the pen: said, not refused.
-  void find_unseen(const feed::Filter& filter) {
-    for (const store::Filter& part : filter) {
-      for (const std::string& category : part.categories) {
-        const auto streams = store_.list_streams({.category = category, .limit = 1}, [](const auto&) { return false; });
-        if (streams && *streams == 0) unseen_.push_back("category " + category);
-      }
-      for (const std::string& stream : part.streams) {
-        const auto version = store_.stream_version(stream);
-        if (version && *version == 0) unseen_.push_back("stream " + stream);
-      }
-    }
-  }
-
   MessageQueue queue_;
   store::Store& store_;
   std::weak_ptr<Member> self_;

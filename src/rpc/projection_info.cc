@@ -66,6 +66,10 @@ void to_wire(feed::ProjectionDescription&& description, v1::ProjectionInfo& out)
     shown.set_unacknowledged(member.unacknowledged);
   }
   for (feed::HeldStream& held : description.held) to_wire(std::move(held), *out.add_held());
+  for (std::string& part : description.unseen) out.add_unseen(std::move(part));
+  out.set_delivered(description.delivered);
+  out.set_failures(description.failures);
+  out.set_skipped(description.skipped);
 }
 
 }  // namespace thalo::rpc

@@ -138,6 +138,23 @@ def test_two_filters_for_one_name_are_refused_with_both(server):
     assert list(member.first.unseen) == ["category counter"]
 
 
+def test_types_that_no_event_has_are_said_when_everything_was_read(server):
+    server.append("counter-1", *"AB")
+    member = Member(server, "p", categories=["counter", "countr"], types=["A", "Typo"])
+    assert list(member.first.unseen) == ["category countr"]
+    member.take(1)
+    said = member.batch()
+    assert (list(said.unseen), said.batch, said.head) == (["type Typo"], 0, 2)
+    info = get(server, "p")
+    assert list(info.unseen) == ["category countr", "type Typo"]
+    assert (info.delivered, info.skipped, info.failures) == (1, 1, 0)
+    shown = server.thalo("projections", "p").stdout
+    assert "no event yet of category countr,type Typo" in shown and "1 event delivered, 1 left out by the filter, 0 failures" in shown
+    server.append("countr-1", "Typo")
+    assert member.take(1)[0].type == "Typo"
+    assert not get(server, "p").unseen and "no event yet" not in server.thalo("projections", "p").stdout
+
+
 def test_acknowledging_what_was_not_sent_to_this_member_ends_its_call(server):
     server.append("x-1", *"AB")
     member = Member(server, "p", window_events=1)
