@@ -3,9 +3,11 @@
 import atexit
 import json
 import os
+import random
 import re
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -54,10 +56,23 @@ from thalo.v1 import events_pb2, events_pb2_grpc, modules_pb2, modules_pb2_grpc 
 from thalo.v1 import projections_pb2, projections_pb2_grpc, subscriptions_pb2, subscriptions_pb2_grpc  # noqa: E402
 
 
+def free_port():
+    """A port that stays free for who listens at it later, or again: none of those that the system gives to whoever asks for any."""
+    while True:
+        port = random.randrange(10_000, 32_000)
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind(("127.0.0.1", port))
+                return port
+            except OSError:
+                pass
+
+
 class Runtime:
     """One thalo-runtime on a free port, with its log collected."""
 
-    def __init__(self, folder, *flags, env=None, preexec=None, seconds=60, cwd=None):
+    def __init__(self, folder, *flags, env=None, preexec=None, seconds=300, cwd=None):
         self.folder = Path(folder)
         self.log = []
         self.ports = []
@@ -94,7 +109,7 @@ class Runtime:
     def text(self):
         return "".join(self.log)
 
-    def wait_for_log(self, text, seconds=30):
+    def wait_for_log(self, text, seconds=120):
         end = time.monotonic() + seconds
         while text not in self.text():
             assert time.monotonic() < end, f"no {text!r} in:\n{self.text()}"

@@ -19,6 +19,7 @@ import kafka
 import nats
 import pytest
 import redis
+from harness import free_port
 from nats.js.api import AckPolicy, ConsumerConfig, DeliverPolicy, StorageType, StreamConfig
 
 CACHE = Path(os.environ.get("THALO_CACHE") or Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "thalo")
@@ -26,13 +27,7 @@ NATS_VERSION = "v2.12.1"
 KAFKA_VERSION = "3.9.1"
 
 
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
-def wait_until(condition, seconds=60, what=""):
+def wait_until(condition, seconds=120, what=""):
     end = time.monotonic() + seconds
     while not (result := condition()):
         assert time.monotonic() < end, f"not within {seconds} s: {what() if callable(what) else what}"

@@ -61,7 +61,7 @@ def test_sigterm_finishes_what_is_in_flight(folder):
         assert accepted > 0
         # What was not taken any more says so, and may be sent again elsewhere.
         assert {error.code() for error in answers if error is not None} <= {grpc.StatusCode.UNAVAILABLE}
-        assert server.process.wait(30) == 0
+        assert server.process.wait(120) == 0
     with runtime(folder) as server:
         assert sum(len(server.events(f"counter-{i}")) for i in range(7)) == accepted
 
@@ -97,6 +97,6 @@ def test_sigterm_ends_open_streams_after_what_is_in_flight(folder):
         accepted = [answer.tag for answer in answers if answer.response.HasField("accepted")]
         assert len(accepted) == 500
         assert next(watch).status == health_pb2.HealthCheckResponse.NOT_SERVING
-        assert server.process.wait(30) == 0
+        assert server.process.wait(120) == 0
     with runtime(folder) as server:
         assert len(server.events("counter-a")) == 500

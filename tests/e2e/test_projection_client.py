@@ -16,7 +16,7 @@ COUNTS = BUILD / "bin" / "counts"
 PROBE = BUILD / "bin" / "projection_probe"
 
 
-def until(condition, seconds=60):
+def until(condition, seconds=120):
     end = time.monotonic() + seconds
     while not (value := condition()):
         assert time.monotonic() < end, "it never came"

@@ -19,7 +19,7 @@ class Member:
     def __init__(self, server, name, **join):
         self.requests = queue.SimpleQueue()
         self.requests.put(Request(join=Request.Join(name=name, **join)))
-        self.call = server.projections.Project(iter(self.requests.get, None), timeout=120)
+        self.call = server.projections.Project(iter(self.requests.get, None), timeout=300)
         self.first = next(self.call)
         self.batches = {}
 
@@ -62,7 +62,7 @@ def get(server, name):
     return server.projections.Get(projections_pb2.GetProjectionRequest(name=name), timeout=30)
 
 
-def until(condition, seconds=30):
+def until(condition, seconds=120):
     end = time.monotonic() + seconds
     while not (value := condition()):
         assert time.monotonic() < end, "it never came"
@@ -70,7 +70,7 @@ def until(condition, seconds=30):
     return value
 
 
-def wait_for(server, name, position, timeout=30):
+def wait_for(server, name, position, timeout=120):
     request = projections_pb2.WaitForRequest(name=name, global_position=position)
     return server.projections.WaitFor(request, timeout=timeout)
 
@@ -232,7 +232,7 @@ def test_a_group_shares_streams_and_loses_nothing_when_members_come_and_go(serve
             workers.append(Worker(server, "group", handled))
             workers[-1].start()
             workers[0].member.call.cancel()
-    wait_for(server, "group", total - 1, timeout=60)
+    wait_for(server, "group", total - 1)
     check_order(handled)
     assert {g for _, _, g, _ in handled} == set(range(total))
     assert len({who for *_, who in handled}) >= 3, "the work was not shared"
@@ -258,7 +258,7 @@ def test_killing_the_runtime_in_the_middle_loses_nothing_and_keeps_order(folder)
     with runtime(folder) as server:
         worker = Worker(server, "group", handled)
         worker.start()
-        wait_for(server, "group", total - 1, timeout=60)
+        wait_for(server, "group", total - 1)
         worker.member.call.cancel()
     check_order(handled)
     assert {g for _, _, g, _ in handled} == set(range(total))

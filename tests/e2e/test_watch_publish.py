@@ -6,11 +6,10 @@ A language whose tools are not on the machine is skipped, which the report shows
 import re
 import shutil
 import signal
-import socket
 import subprocess
 
 import pytest
-from harness import BUILD, CLI, ROOT, Runtime, runtime, thalo
+from harness import BUILD, CLI, ROOT, Runtime, free_port, runtime, thalo
 
 MODULE_CACHE = BUILD / "module-cache"
 
@@ -85,12 +84,6 @@ def test_a_saved_source_is_served_and_a_broken_one_leaves_what_is(language, tmp_
             watch.end()
         finally:
             watch.process.kill()
-
-
-def free_port():
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return listener.getsockname()[1]
 
 
 def test_a_server_that_is_not_there_yet_is_told_and_tried_again(tmp_path):
