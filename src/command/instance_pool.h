@@ -27,7 +27,7 @@ class Slot {
   bool usable() const { return instance_ != nullptr; }
   bool worn_out() const { return instance_ == nullptr || instance_->worn_out(); }
   // Only while usable().
-  wasm::Instance& instance() { return *instance_; }
+  wasm::Instance& instance() const { return *instance_; }
   const std::shared_ptr<const wasm::Module>& module() const { return module_; }
 
   // To be called after a failed call: lets go of an instance that broke.
@@ -72,15 +72,29 @@ class Seat {
   wasm::EntityHandle handle_;
 };
 
+// A shard with very many entities puts more of them into an instance: every instance has memory of its own that a
+// command goes through, and hundreds of them are more than a processor's caches hold. The price is paid when an
+// instance breaks: that many entities are rebuilt.
+struct Crowding {
+  std::size_t entities_min = 64'000;           // in the shard's memory; fewer are no crowd
+  std::size_t entities_per_instance = 16'000;  // instead of Limits::entities_per_instance; not when it is less
+};
+
 class InstancePool {
  public:
-  explicit InstancePool(const wasm::Limits& limits) : limits_(limits) {}
+  InstancePool(const wasm::Limits& limits, const Crowding& crowding);
 
-  // A fresh entity of `module`, in the newest instance that has room or in a new one.
-  base::Result<Seat> seat(const std::shared_ptr<const wasm::Module>& module, const model::StreamName& stream);
+  // A fresh entity of `module`, in the newest instance that has room or in a new one. `entities` is how many the shard
+  // has.
+  base::Result<Seat> seat(const std::shared_ptr<const wasm::Module>& module, const model::StreamName& stream,
+                          std::size_t entities);
 
  private:
+  bool has_room(const Slot& slot, std::size_t entities) const;
+
   const wasm::Limits limits_;
+  const Crowding crowding_;
+  const wasm::Limits instance_limits_;  // what an instance is made with
   std::uint64_t instances_made_ = 0;
   // The instance per module that takes new entities. Full ones live on through their entities alone.
   std::unordered_map<const wasm::Module*, std::weak_ptr<Slot>> open_;

@@ -128,8 +128,8 @@ void Router::dry_run(ExecuteRequest request, std::unique_ptr<Caller> caller) {
 void Router::submit(TaskKind kind, ExecuteRequest request, std::unique_ptr<Caller> caller) {
   auto command = check(request);
   if (!command) return caller->answer(std::unexpected(std::move(command.error())));
-  Shard& shard = shard_of(command->stream.text());
   Task task(kind, *std::move(command), std::move(caller));
+  Shard& shard = shard_of(task.stream_hash);
   if (auto queued = shard.submit(task); !queued) task.caller->answer(std::unexpected(std::move(queued.error())));
 }
 
@@ -137,7 +137,7 @@ void Router::append(AppendRequest request, std::unique_ptr<Caller> caller) {
   auto task = check(request);
   if (!task) return caller->answer(std::unexpected(std::move(task.error())));
   task->caller = std::move(caller);
-  if (auto queued = shard_of(task->command.stream.text()).submit(*task); !queued) {
+  if (auto queued = shard_of(task->stream_hash).submit(*task); !queued) {
     task->caller->answer(std::unexpected(std::move(queued.error())));
   }
 }
@@ -167,12 +167,10 @@ base::Result<Task> Router::check(AppendRequest& request) const {
 }
 
 base::Result<> Router::describe(const model::StreamName& stream, std::function<void(const EntityDescription&)> show) {
-  return shard_of(stream.text()).describe(stream.text(), std::move(show));
+  return shard_of(store::stream_hash(stream.text())).describe(stream.text(), std::move(show));
 }
 
-Shard& Router::shard_of(const std::string& stream) {
-  return *shards_[std::hash<std::string>{}(stream) % shards_.size()];
-}
+Shard& Router::shard_of(std::uint64_t stream_hash) { return *shards_[stream_hash % shards_.size()]; }
 
 void Router::stop() {
   for (const auto& shard : shards_) shard->stop();

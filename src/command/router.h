@@ -78,7 +78,7 @@ class Router {
   base::Result<model::Command> check(ExecuteRequest& request) const;
   base::Result<Task> check(AppendRequest& request) const;
   void submit(TaskKind kind, ExecuteRequest request, std::unique_ptr<Caller> caller);
-  Shard& shard_of(const std::string& stream);
+  Shard& shard_of(std::uint64_t stream_hash);
 
   const Catalog& catalog_;
   const env::Clock& clock_;

@@ -66,7 +66,7 @@ Shard::Shard(const std::string& name, const ShardOptions& options, store::Store&
              base::BoundedQueue<Message>::Counts::waiting_and_taken),
       gate_([this](const std::string& stream) { inbox_.push_unbounded(Wake{stream}); },
             [this](Answer original) { inbox_.push_unbounded(std::move(original)); }, runs),
-      instances_(options.limits),
+      instances_(options.limits, options.crowding),
       entities_(options.cached_entities_max),
       thread_([this, name] {
         pthread_setname_np(pthread_self(), name.c_str());
@@ -99,7 +99,17 @@ void Shard::on_appended(std::span<store::AppendOutcome> outcomes) { gate_.releas
 void Shard::run() {
   std::vector<Message> messages;
   while (next_messages(messages)) {
-    for (std::size_t index = 0; index < messages.size(); ++index) {
+    // What the next commands need comes up from memory while those before them are executed.
+    const auto task_at = [&](std::size_t index) {
+      return index < messages.size() ? std::get_if<Task>(&messages[index]) : nullptr;
+    };
+    constexpr std::size_t apart = 4;
+    for (std::size_t step = 0; step < messages.size() + 3 * apart; ++step) {
+      if (const Task* task = task_at(step)) entities_.fetch_slot(task->stream_hash);
+      if (const Task* task = task_at(step - apart)) entities_.fetch_entity(task->stream_hash);
+      if (const Task* task = task_at(step - 2 * apart)) entities_.fetch_rest(task->stream_hash);
+      if (step < 3 * apart) continue;
+      const std::size_t index = step - 3 * apart;
       if (index % 64 == 63) inbox_.still_in_hand(messages.size() - index);
       std::visit([this](auto& content) { take(std::move(content)); }, messages[index]);
     }
@@ -125,25 +135,26 @@ void Shard::take(Task task) {
   if (auto reason = given_up(task)) return task.caller->answer(std::unexpected(*std::move(reason)));
   const std::string& stream = task.command.stream.text();
   // An append needs no state, so it is no use of the entity.
-  Entity* entity = task.kind == TaskKind::append ? entities_.peek(stream) : entities_.find(stream);
+  Entity* entity = task.kind == TaskKind::append ? entities_.peek(stream, task.stream_hash)
+                                                 : entities_.find(stream, task.stream_hash);
   if (task.kind == TaskKind::append && (entity == nullptr || entity->state == EntityState::ready)) {
     return append_directly(entity, std::move(task));
   }
   if (entity == nullptr) {
     if (slow_lane_ != nullptr && slow_lane_->has(task.command.stream.category()))
       return pass_to_slow_lane(std::move(task));
-    entity = &entities_.add(task.command.stream);
-    entity->waiting.push_back(std::move(task));
+    entity = &entities_.add(task.command.stream, task.stream_hash);
+    entity->prepare().waiting.push_back(std::move(task));
     return start_loading(*entity);
   }
   if (entity->state == EntityState::ready) return execute(*entity, std::move(task));
-  if (entity->waiting.size() >= options_.entity_queue_commands_max) {
-    return task.caller->answer(base::fail(Code::resource_exhausted, "entity " + entity->stream().text() +
-                                                                        " is being rebuilt from its events and " +
-                                                                        std::to_string(entity->waiting.size()) +
-                                                                        " commands wait for it; retry with backoff"));
+  std::vector<Task>& waiting = entity->prepare().waiting;
+  if (waiting.size() >= options_.entity_queue_commands_max) {
+    return task.caller->answer(base::fail(
+        Code::resource_exhausted, "entity " + entity->stream().text() + " is being rebuilt from its events and " +
+                                      std::to_string(waiting.size()) + " commands wait for it; retry with backoff"));
   }
-  entity->waiting.push_back(std::move(task));
+  waiting.push_back(std::move(task));
 }
 
 void Shard::take(Answer original) {
@@ -202,7 +213,7 @@ void Shard::pass_to_slow_lane(Task task) {
 }
 
 void Shard::hand_over(Entity& entity) {
-  std::vector<Task> waiting = std::move(entity.waiting);
+  std::vector<Task> waiting = entity.take_waiting();
   const std::string stream = entity.stream().text();
   entities_.remove(stream);
   for (Task& task : waiting) pass_to_slow_lane(std::move(task));
@@ -218,7 +229,7 @@ bool Shard::must_rebuild(const Entity& entity) {
 
 void Shard::execute(Entity& entity, Task task) {
   if (must_rebuild(entity)) {
-    entity.waiting.push_back(std::move(task));
+    entity.prepare().waiting.push_back(std::move(task));
     return rebuild(entity);
   }
   const model::Command& command = task.command;
@@ -291,7 +302,7 @@ void Shard::append_directly(Entity* entity, Task task) {
   // A stream that an aggregate owns gets an entity even when none is in memory: it keeps the next command from being
   // executed on the events before.
   if (entity == nullptr && current_module(stream.category()) != nullptr) {
-    entity = &entities_.add_placeholder(stream);
+    entity = &entities_.add_placeholder(stream, task.stream_hash);
     entity->state = EntityState::ready;
   }
   std::shared_ptr<Flight> flight = entity != nullptr ? entity->flight : nullptr;

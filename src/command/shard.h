@@ -42,6 +42,7 @@ struct ShardOptions {
       snapshot_events_of;  // by category, instead of snapshot_events; 0: never
   std::chrono::milliseconds snapshot_interval{10000};
   wasm::Limits limits;
+  Crowding crowding;
 };
 
 // What a shard knows of an entity.

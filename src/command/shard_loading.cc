@@ -35,7 +35,7 @@ void Shard::start_loading(Entity& entity) {
     return fail_loading(
         entity, {Code::not_found, "no aggregate named '" + std::string(entity.stream().category()) + "' is loaded"});
   }
-  auto seat = instances_.seat(*module, entity.stream());
+  auto seat = instances_.seat(*module, entity.stream(), entities_.size());
   if (!seat) {
     if (must_slow_down(entity, seat.error())) return hand_over(entity);
     return fail_loading(entity, seat.error());
@@ -59,7 +59,7 @@ void Shard::load_some() {
 }
 
 bool Shard::load_slice(Entity& entity) {
-  const bool careful = entity.version >= entity.careful_from;
+  const bool careful = entity.preparation != nullptr && entity.version >= entity.preparation->careful_from;
   Slice slice(careful ? 1 : options_.replay_slice_events, options_.replay_slice_bytes);
   auto read = store_.read_stream({.stream = entity.stream().text(),
                                   .from = entity.version,
@@ -97,7 +97,7 @@ bool Shard::load_slice(Entity& entity) {
       return true;
     }
     entity.forget();
-    entity.careful_from = failed_at;
+    entity.prepare().careful_from = failed_at;
     start_loading(entity);
     return true;
   }
@@ -112,7 +112,7 @@ bool Shard::load_slice(Entity& entity) {
 }
 
 void Shard::fail_loading(Entity& entity, const base::Error& error) {
-  std::vector<Task> waiting = std::move(entity.waiting);
+  std::vector<Task> waiting = entity.take_waiting();
   const std::string stream = entity.stream().text();
   entities_.remove(stream);
   for (Task& task : waiting) task.caller->answer(std::unexpected(error));
@@ -120,8 +120,8 @@ void Shard::fail_loading(Entity& entity, const base::Error& error) {
 
 void Shard::finish_loading(Entity& entity) {
   entity.state = EntityState::ready;
-  entity.careful_from = UINT64_MAX;
-  std::vector<Task> waiting = std::exchange(entity.waiting, std::vector<Task>());
+  std::vector<Task> waiting = entity.take_waiting();
+  entity.preparation.reset();
   // Through take() again: one of them may break the entity for those behind it.
   for (Task& task : waiting) take(std::move(task));
 }

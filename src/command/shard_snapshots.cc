@@ -111,7 +111,8 @@ void Shard::take(const SaveSnapshot& save) {
 
 bool Shard::restore_snapshot(Entity& entity) {
   const std::shared_ptr<const wasm::Module> module = entity.seat.slot().module();
-  if (!module->snapshot_format() || entity.careful_from != UINT64_MAX) return true;
+  if (!module->snapshot_format()) return true;
+  if (entity.preparation != nullptr && entity.preparation->careful_from != UINT64_MAX) return true;
   auto stored = store_.load_snapshot(entity.stream().text());
   // A snapshot is a cache: whatever is wrong with it, the events are replayed.
   if (!stored || !*stored) return true;
@@ -132,7 +133,7 @@ bool Shard::restore_snapshot(Entity& entity) {
     base::log::warn("snapshot not deleted", {{"stream", entity.stream().text()}, {"reason", deleted.error().message}});
   }
   entity.seat.slot().check();
-  auto seat = instances_.seat(module, entity.stream());
+  auto seat = instances_.seat(module, entity.stream(), entities_.size());
   if (!seat) {
     fail_loading(entity, seat.error());
     return false;

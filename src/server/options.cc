@@ -229,8 +229,13 @@ std::variant<Options, Exit> parse_options(int argc, const char* const* argv) {
   flags.add("--events-limit", options.limits.events_per_command, "Events one command may produce")->check(at_least(1));
   flags.add("--event-size-limit", options.limits.event_size_bytes, "Bytes of one event's type and payload")
       ->check(at_least(1));
-  flags.add("--entities-per-instance", options.limits.entities_per_instance, "Entities that share one module instance")
-      ->check(at_least(1));
+  auto* const entities_per_instance =
+      flags
+          .add("--entities-per-instance", options.limits.entities_per_instance,
+               "Entities that share one module instance; unless given, up to " +
+                   std::to_string(options.crowding.entities_per_instance) + " small ones where a shard has more than " +
+                   std::to_string(options.crowding.entities_min))
+          ->check(at_least(1));
   app.add_flag("--watch-modules", options.watch_modules,
                "Serve module files that appear or change in the modules folder while running")
       ->envname("THALO_WATCH_MODULES");
@@ -277,6 +282,8 @@ std::variant<Options, Exit> parse_options(int argc, const char* const* argv) {
   options.backup_path = backup_path;
   options.module_cache_path =
       module_cache.empty() ? options.modules_path / ".cache" : std::filesystem::path(module_cache);
+  // Who says how many may be lost with an instance has said it for every shard.
+  if (*entities_per_instance) options.crowding.entities_per_instance = options.limits.entities_per_instance;
   options.limits.time_per_call = std::chrono::milliseconds(time_limit_ms);
   options.snapshot_interval = std::chrono::milliseconds(snapshot_interval_ms);
   options.fast_lane_time = std::chrono::milliseconds(fast_lane_time_ms);

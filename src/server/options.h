@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "base/log.h"
+#include "command/instance_pool.h"
 #include "relay/settings.h"
 #include "wasm/engine.h"
 
@@ -34,6 +35,7 @@ struct Options {
   std::chrono::milliseconds snapshot_interval{10000};
   std::chrono::milliseconds drain_timeout{10000};
   wasm::Limits limits;
+  command::Crowding crowding;
   std::chrono::milliseconds fast_lane_time{50};
   std::vector<relay::Settings> relays;
   base::log::Level log_level = base::log::Level::info;

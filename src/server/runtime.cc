@@ -84,6 +84,7 @@ command::RouterOptions router_options(const Options& options) {
   out.cached_entities_max = options.cached_entities_max;
   out.shard.queue_commands_max = options.queue_commands_max;
   out.shard.limits = options.limits;
+  out.shard.crowding = options.crowding;
   out.shard.snapshot_events = options.snapshot_events;
   out.shard.snapshot_events_of = options.snapshot_events_of;
   out.shard.snapshot_interval = options.snapshot_interval;

@@ -30,6 +30,7 @@ struct FakeStatistics {
   std::atomic<int> snapshots = 0;
   std::atomic<int> restores = 0;
   std::atomic<bool> refuse_restore = false;
+  std::atomic<std::size_t> entity_bytes = 0;
 };
 
 // What the command Spin takes.
@@ -108,7 +109,7 @@ class FakeInstance final : public wasm::Instance {
   bool broken() const override { return broken_; }
   bool worn_out() const override { return broken_; }
   std::size_t entities() const override { return counts_.size(); }
-  std::size_t memory_bytes() const override { return 0; }
+  std::size_t memory_bytes() const override { return counts_.size() * statistics_->entity_bytes; }
 
  private:
   static std::unexpected<base::Error> lost() {
