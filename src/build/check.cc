@@ -70,7 +70,6 @@ class Subject {
       life.answers.push_back(*std::move(answer));
       if (!life.answers.back().readable) return life;
     }
-    if (life.events.empty()) return life;  // as it was at first
     auto after = look_at(*entity, commands, life.events.size());
     if (!after) return std::unexpected(after.error());
     life.after = *std::move(after);

@@ -18,7 +18,8 @@ using ::testing::HasSubstr;
 
 constexpr std::string_view functions = R"(#include <thalo.h>
 static void handle(const void *state, const thalo_message *command, const thalo_context *context, thalo_answer *answer) {
-  (void)state, (void)context;
+  (void)context;
+  if (thalo_is(command, "Change")) ++*(long long *)state;
   if (thalo_is(command, "Park") && thalo_string(command, "plate").size == 0) thalo_reject(answer, "NoPlate");
 }
 __attribute__((unused)) static void apply(void *state, const thalo_message *event) { (void)state, thalo_is(event, "Parked"); }
@@ -89,6 +90,14 @@ TEST_F(LanguageCTest, AHandlerThatRefusesAfterABadReadStillCannotReadTheCommand)
   const auto checked = check_behaviour("park", *env::read_file(output->file), {{.name = "Park", .payload = "{}"}});
   ASSERT_FALSE(checked);
   EXPECT_THAT(checked.error().message, HasSubstr("'Park': missing field `plate`"));
+}
+
+TEST_F(LanguageCTest, AHandlerThatChangesTheStateFailsAlsoWithoutSnapshots) {
+  const auto output = build("const thalo_aggregate", ", .handle = handle, .apply = apply");
+  ASSERT_TRUE(output) << output.error().message << messages();
+  const auto checked = check_behaviour("park", *env::read_file(output->file), {{.name = "Change", .payload = "{}"}});
+  ASSERT_FALSE(checked);
+  EXPECT_THAT(checked.error().message, HasSubstr("handle changed the state, which only apply may"));
 }
 
 }  // namespace

@@ -98,6 +98,34 @@ base::Result<fs::path> find_tools(const CompileRequest& request) {
       });
 }
 
+// A package's file, installed for a project as Node.js finds it: in its folder or one above. Empty: it is not.
+fs::path installed(const fs::path& project, std::string_view file) {
+  std::error_code error;
+  for (auto folder = fs::canonical(project, error); !folder.empty(); folder = folder.parent_path()) {
+    if (auto found = folder / "node_modules" / file; fs::is_regular_file(found, error)) return found;
+    if (folder == folder.parent_path()) break;
+  }
+  return {};
+}
+
+// Of a project that says what TypeScript is to check and has it, with the SDK's types; esbuild only takes types away.
+base::Result<> check_types(const CompileRequest& request, const fs::path& node) {
+  std::error_code error;
+  if (!fs::is_regular_file(request.source / "tsconfig.json", error)) return {};
+  const auto compiler = installed(request.source, "typescript/lib/tsc.js");
+  if (compiler.empty() || installed(request.source, "@thalo/aggregate/package.json").empty()) {
+    notify(request.diagnostics_fd,
+           "the types are not checked: TypeScript and the SDK are not in node_modules, where `npm test` puts them");
+    return {};
+  }
+  const auto done = run_process({{node.string(), compiler.string(), "--noEmit", "--project", request.source.string()}},
+                                request.diagnostics_fd);
+  if (!done) return std::unexpected(done.error());
+  if (done->exit_code == 0) return {};
+  return base::fail(Code::invalid_argument,
+                    "the types in " + request.source.string() + " are not right; TypeScript says why above");
+}
+
 std::string quoted(const fs::path& path) {
   std::string out = "\"";
   for (const char c : path.string()) {
@@ -130,6 +158,7 @@ class JavaScript final : public Language {
     const auto sdk = embedded_folder("javascript/", request.cache_folder);
     if (!sdk) return std::unexpected(sdk.error());
 
+    if (auto right = check_types(request, *node); !right) return std::unexpected(right.error());
     const auto module = bundle(request, entry, *sdk, *tools);
     if (!module) return std::unexpected(module.error());
     const auto component = request.temporary_folder / "component.wasm";

@@ -58,8 +58,7 @@ std::string list_json(const std::vector<std::string>& names) {
 
 std::string to_json(const build::CheckedCommand& checked) {
   std::string out = "{\"command\":" + base::json_quote(checked.command.name) + ",\"payload\":";
-  out +=
-      base::check_json(checked.command.payload) ? checked.command.payload : base::json_quote(checked.command.payload);
+  out += checked.command.payload;
   if (!checked.known) return out + ",\"outcome\":\"unknown\"}";
   if (const auto* rejection = std::get_if<model::Rejection>(&checked.outcome))
     return out + ",\"outcome\":\"rejected\",\"error\":" + rejection->error + "}";
@@ -92,6 +91,16 @@ build::SmokeCommand command_of(const std::string& text) {
   command.name = text.substr(0, space);
   if (space != std::string::npos) command.payload = text.substr(space + 1);
   return command;
+}
+
+base::Result<> look_at_commands(const BuildFlags& flags) {
+  for (const std::string& text : flags.check_commands) {
+    const auto command = command_of(text);
+    if (auto json = base::check_json(command.payload); !json)
+      return base::fail(base::Code::invalid_argument, "--check-command '" + text + "': the payload of " + command.name +
+                                                          " is not JSON: " + json.error().message);
+  }
+  return {};
 }
 
 base::Result<std::vector<build::CheckedCommand>> check(const BuildFlags& flags, const build::Built& built) {
@@ -175,6 +184,7 @@ int build_and_watch(const BuildFlags& flags, const std::filesystem::path& source
 }
 
 int build(const BuildFlags& flags) {
+  if (auto readable = look_at_commands(flags); !readable) return report(readable.error());
   const auto source = build::find_in_workspace(".", flags.source);
   if (!source) return report(source.error());
   return flags.watch ? build_and_watch(flags, *source) : build_and_end(flags, *source);
@@ -198,8 +208,7 @@ void add_build(CLI::App& app, Session& session) {
   command->add_option("--name", flags->name, "The module's name [default: the folder's]");
   command->add_option("--lang", flags->language, "The language [default: found out from the files]");
   command->add_option("--compiler", flags->compiler, "The C++ compiler for wasm32-wasi");
-  command
-      ->add_option("--flag", flags->flags, "A further flag for the compiler, e.g. --flag=-DLIMIT=5; may be repeated")
+  command->add_option("--flag", flags->flags, "A further flag for the compiler, e.g. --flag=-DLIMIT=5; may be repeated")
       ->allow_extra_args(false);
   command->add_flag("--watch", flags->watch, "Build again whenever a source or header changes, until Ctrl-C");
   command->add_flag("--publish", flags->publish,

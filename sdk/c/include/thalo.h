@@ -12,12 +12,15 @@
  *
  *   THALO_EXPORT(counter)
  *
- * `handle` decides: it looks at the state, changes nothing, and says what happens (thalo_emit) or refuses
- * (thalo_reject). `apply` follows: it changes the state and decides nothing; it also runs for every stored event.
+ * `handle` decides: it looks at the state, changes nothing (a command whose handler does is not carried out), and says
+ * what happens (thalo_emit) or refuses (thalo_reject). `apply` follows: it changes the state and decides nothing; it
+ * also runs for every stored event.
  *
  * A field that a function asks for and that is missing or of another type makes the whole command (or event) invalid,
- * so the reading functions return a value in any case and nothing has to be checked. So does a name that no thalo_is
- * asked for. Texts that are read live until the function returns. C11; this file includes the implementation. */
+ * so the reading functions return a value in any case: 0, false, "" or nothing to go through, and the function goes on.
+ * Where that could do harm (a division), `if (thalo_failed(command)) return;` comes first. A name that no thalo_is
+ * asked for makes the command invalid, too. Texts that are read live until the function returns. C11; this file
+ * includes the implementation. */
 #ifndef THALO_H
 #define THALO_H
 
@@ -44,7 +47,7 @@ typedef struct {
   uint64_t version;      /* how many events the entity has */
   thalo_text correlation_id;
   thalo_text causation_id;
-  thalo_text metadata; /* the client's own: a JSON object, or empty */
+  thalo_text metadata; /* the client's own: a JSON object, or empty; thalo_metadata reads it */
 } thalo_context;
 
 typedef struct {
@@ -72,6 +75,8 @@ static inline thalo_text thalo_string(const thalo_message* message, const char* 
 static inline size_t thalo_one_of(const thalo_message* message, const char* field, const char* const* names);
 /* Whether an optional field is there and not null. */
 static inline bool thalo_has(const thalo_message* message, const char* field);
+/* Whether something that was read until now, here or in another message, was missing or mistyped. */
+static inline bool thalo_failed(const thalo_message* message);
 /* The field's JSON as it stands, for a JSON library of your own. */
 static inline thalo_text thalo_json(const thalo_message* message, const char* field);
 /* An object in a field, for its fields to be read. */
@@ -90,9 +95,13 @@ static inline thalo_entries thalo_array(const thalo_message* message, const char
 static inline thalo_entries thalo_map(const thalo_message* message, const char* field);
 static inline bool thalo_next(thalo_entries* entries);
 
+/* The client's metadata, for its fields to be read as those of a payload; without any: an object without fields. */
+static inline thalo_message thalo_metadata(const thalo_message* command, const thalo_context* context);
+
 /* ---- answering ---- */
 
 static inline void thalo_emit(thalo_answer* answer, const char* event);
+/* The first refusal counts, and nothing happens, whatever is said before or after it. */
 static inline void thalo_reject(thalo_answer* answer, const char* error);
 /* The fields of what was begun last, each once. In an array they are its items, with NULL for the field. A field's
  * name is UTF-8 and closed by a zero. */

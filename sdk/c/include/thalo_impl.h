@@ -73,19 +73,32 @@ static inline void thalo_call_done(thalo_call* call) {
   call->failure.size = 0;
 }
 
-static inline bool thalo_open_message(thalo_call* call, thalo_text name, thalo_text json, thalo_message* message) {
-  *message = (thalo_message){name, json, "", &call->reading};
+/* Gives the message the object that the text must be; `what` is "payload" or "metadata". */
+static inline bool thalo_open_object(thalo_message* message, const char* what, thalo_text json) {
   if (!thalo_is_json(json)) {
-    thalo_problem(&call->reading, "it is no JSON, or nested deeper than %d", THALO_DEPTH_MAX);
+    thalo_problem(message->reading, "the %s is no JSON, or nested deeper than %d", what, THALO_DEPTH_MAX);
     return false;
   }
-  const char* first = json.data;
-  while (*first == ' ' || *first == '\t' || *first == '\n' || *first == '\r') first++;
-  message->json = (thalo_text){first, json.size - (size_t)(first - json.data)};
-  if (*first == '{') return true;
-  thalo_problem(&call->reading, "the payload must be an object, but is %.*s",
-                (int)thalo_whole_letters(json.data, json.size, 40), json.data);
-  return false;
+  thalo_cursor cursor = {json.data, json.data + json.size};
+  thalo_space(&cursor);
+  if (*cursor.at != '{') {
+    thalo_problem(message->reading, "the %s must be an object, but is %.*s", what,
+                  (int)thalo_whole_letters(json.data, json.size, 40), json.data);
+    return false;
+  }
+  message->json = (thalo_text){cursor.at, (size_t)(cursor.end - cursor.at)};
+  return true;
+}
+
+static inline bool thalo_open_message(thalo_call* call, thalo_text name, thalo_text json, thalo_message* message) {
+  *message = (thalo_message){name, json, "", &call->reading};
+  return thalo_open_object(message, "payload", json);
+}
+
+static inline thalo_message thalo_metadata(const thalo_message* command, const thalo_context* context) {
+  thalo_message metadata = {command->name, {"{}", 2}, "metadata", command->reading};
+  if (context->metadata.size > 0) thalo_open_object(&metadata, "metadata", context->metadata);
+  return metadata;
 }
 
 /* Whether what was read was in order; `what` is "command" or "event". */
@@ -105,13 +118,33 @@ static inline bool thalo_read_well(thalo_call* call, const char* what) {
   return reading->problem[0] == '\0';
 }
 
-static inline thalo_outcome thalo_run_handle(const thalo_aggregate* aggregate, const void* state, thalo_text name,
+/* How many bytes of the state are looked after while handle runs; natively, in tests, practically all. */
+#ifdef __wasm__
+#define THALO_WATCHED_MAX 4096
+#else
+#define THALO_WATCHED_MAX (1u << 20)
+#endif
+
+/* Calls handle. False: it changed the state, which is as it was again. */
+static inline bool thalo_decide(const thalo_aggregate* aggregate, void* state, const thalo_message* command,
+                                const thalo_context* context, thalo_call* call) {
+  const size_t size = aggregate->size < THALO_WATCHED_MAX ? aggregate->size : THALO_WATCHED_MAX;
+  void* before = thalo_take(&call->reading.arena, size);
+  memcpy(before, state, size);
+  aggregate->handle(state, command, context, &call->answer);
+  if (memcmp(before, state, size) == 0) return true;
+  memcpy(state, before, size);
+  thalo_append_c(&call->failure, "handle changed the state, which only apply may");
+  return false;
+}
+
+static inline thalo_outcome thalo_run_handle(const thalo_aggregate* aggregate, void* state, thalo_text name,
                                              thalo_text payload, const thalo_context* context, thalo_call* call) {
   thalo_message command;
-  if (thalo_open_message(call, name, payload, &command))
-    aggregate->handle(state, &command, context, &call->answer);
-  else
+  if (!thalo_open_message(call, name, payload, &command))
     call->reading.matched = true;
+  else if (!thalo_decide(aggregate, state, &command, context, call))
+    return thalo_failed_serialize_event;
   if (!thalo_read_well(call, "command")) return thalo_failed_deserialize_command;
   thalo_finish(&call->answer);
   if (call->answer.problem[0] != '\0') {

@@ -306,6 +306,8 @@ static inline bool thalo_is(const thalo_message* message, const char* name) {
   return false;
 }
 
+static inline bool thalo_failed(const thalo_message* message) { return message->reading->problem[0] != '\0'; }
+
 static inline uint64_t thalo_u64(const thalo_message* message, const char* field) {
   thalo_text json;
   bool negative = false;

@@ -7,7 +7,9 @@
  *   thalo_then_rejected("{\"type\":\"BelowZero\",\"count\":5,\"amount\":6}");
  *
  * An aggregate with snapshots is also put through one before each command, and a handler that changes the state is
- * found out. A failed expectation is printed with its line; thalo_end() returns 1 then, for main to return. */
+ * found out; behind pointers, where the snapshot has what they point to. What nothing is expected of fails, too: each
+ * thalo_given needs a thalo_when or thalo_check_state, each thalo_when one of the thalo_then or thalo_check_state. A
+ * failed expectation is printed with its line; thalo_end() returns 1 then, for main to return. */
 #ifndef THALO_TEST_H
 #define THALO_TEST_H
 
@@ -18,8 +20,11 @@ typedef struct {
   void* state;
   size_t events;
   thalo_call call;
-  thalo_buffer got; /* what the last command came to, a line each */
-  const char* command;
+  thalo_buffer got;    /* what the last command came to, a line each */
+  const char* command; /* null: none yet */
+  /* Where the last thalo_given or thalo_when is, of which nothing has been expected; null: something has. */
+  const char* unproven_file;
+  int unproven_line;
   thalo_context context;
   int failures;
 } thalo_test;
@@ -44,13 +49,25 @@ static inline void thalo_test_drop(void* state) {
   free(state);
 }
 
-/* Begins with a fresh entity. */
-static inline void thalo_given(const thalo_aggregate* aggregate) {
+/* A test goes on, from a place of which something is to be expected. */
+static inline void thalo_test_go_on(const char* file, int line) {
+  if (thalo_tested.unproven_file != NULL)
+    thalo_test_fail(thalo_tested.unproven_file, thalo_tested.unproven_line,
+                    thalo_tested.command == NULL ? "nothing is done with this thalo_given: where is the thalo_when?"
+                                                 : "nothing is expected of this thalo_when: where is the thalo_then?",
+                    thalo_c_string(""));
+  thalo_tested.unproven_file = file;
+  thalo_tested.unproven_line = line;
+}
+
+static inline void thalo_test_given(const thalo_aggregate* aggregate, const char* file, int line) {
   const char* missing = thalo_missing(aggregate);
   if (missing != NULL) {
     fprintf(stderr, "%s\n", missing);
     exit(1);
   }
+  thalo_test_go_on(file, line);
+  thalo_tested.command = NULL;
   thalo_test_drop(thalo_tested.state);
   thalo_tested.aggregate = aggregate;
   thalo_tested.state = thalo_test_new();
@@ -95,6 +112,8 @@ static inline void thalo_test_through_snapshot(const char* file, int line) {
 static inline void thalo_test_when(const char* name, const char* payload, const char* file, int line) {
   thalo_test* test = &thalo_tested;
   const bool snapshots = test->aggregate->snapshot_format != NULL;
+  if (test->command == NULL) test->unproven_file = NULL; /* what was given is put to use */
+  thalo_test_go_on(file, line);
   if (snapshots) thalo_test_through_snapshot(file, line);
   thalo_buffer before = snapshots ? thalo_test_snapshot(file, line) : (thalo_buffer){NULL, 0, 0};
   test->context.version = test->events;
@@ -134,6 +153,12 @@ static inline void thalo_test_when(const char* name, const char* payload, const 
 }
 
 static inline void thalo_test_expect(const char* prefix, const char* expected, const char* file, int line) {
+  thalo_tested.unproven_file = NULL;
+  if (thalo_tested.command == NULL) {
+    thalo_test_fail(file, line,
+                    "there is no thalo_when since thalo_given, of which to expect: ", thalo_c_string(expected));
+    return;
+  }
   thalo_buffer wanted = {NULL, 0, 0};
   thalo_append_c(&wanted, prefix);
   thalo_append_c(&wanted, expected);
@@ -147,6 +172,7 @@ static inline void thalo_test_expect(const char* prefix, const char* expected, c
 }
 
 static inline int thalo_end(void) {
+  thalo_test_go_on(NULL, 0);
   thalo_test_drop(thalo_tested.state);
   free(thalo_tested.got.data);
   free(thalo_tested.call.failure.data);
@@ -155,6 +181,8 @@ static inline int thalo_end(void) {
   return failures > 0 ? 1 : 0;
 }
 
+/* Begins with a fresh entity. */
+#define thalo_given(aggregate) thalo_test_given(aggregate, __FILE__, __LINE__)
 /* The entity's past. */
 #define thalo_event(type, payload) thalo_test_apply(thalo_c_string(type), thalo_c_string(payload), __FILE__, __LINE__)
 #define thalo_when(command, payload) thalo_test_when(command, payload, __FILE__, __LINE__)
@@ -168,6 +196,7 @@ static inline int thalo_end(void) {
 #define thalo_check_state(type, condition)                                                             \
   do {                                                                                                 \
     const type* state = (const type*)thalo_tested.state;                                               \
+    thalo_tested.unproven_file = NULL;                                                                 \
     if (!(condition)) thalo_test_fail(__FILE__, __LINE__, "not so: " #condition, (thalo_text){"", 0}); \
   } while (0)
 

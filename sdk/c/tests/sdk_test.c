@@ -102,6 +102,17 @@ static void handle(const void *state, const thalo_message *command, const thalo_
     thalo_put_u64(answer, "lost", 1);
     thalo_emit(answer, "Copied");
     thalo_put_u64(answer, "lost", 2);
+    thalo_reject(answer, "Never");
+    thalo_put_string(answer, "id", context->id);
+  } else if (thalo_is(command, "Who")) {
+    const thalo_message metadata = thalo_metadata(command, context);
+    thalo_emit(answer, "Copied");
+    if (thalo_has(&metadata, "user")) thalo_put_string(answer, "user", thalo_string(&metadata, "user"));
+  } else if (thalo_is(command, "Divide")) {
+    const uint64_t by = thalo_u64(command, "by");
+    if (thalo_failed(command)) return;
+    thalo_emit(answer, "Copied");
+    thalo_put_u64(answer, "each", 100 / by);
   } else if (thalo_is(command, "Need")) {
     thalo_put_u64(answer, "orphan", thalo_u64(command, "u"));
   } else if (thalo_is(command, "Change")) {
@@ -152,8 +163,24 @@ static void handle(const void *state, const thalo_message *command, const thalo_
     thalo_end_object(answer);
     thalo_end_array(answer);
   } else if (thalo_is(command, "Broken")) {
+    const thalo_text broken = {"\xff", 1};
+    const uint64_t where = thalo_u64(command, "where");
     thalo_emit(answer, "Copied");
-    thalo_put_string(answer, "s", (thalo_text){"\xff", 1});
+    if (where == 0) thalo_put_string(answer, "s", broken);
+    if (where == 4) thalo_put_json(answer, "raw", thalo_c_string("{\"a\":[1,{\"b\":\"]\"}]}"));
+    thalo_begin_array(answer, "lines");
+    thalo_begin_object(answer, NULL);
+    thalo_put_string(answer, "sku", thalo_c_string("{[\",\"]}"));
+    thalo_end_object(answer);
+    thalo_begin_object(answer, NULL);
+    thalo_put_u64(answer, "n", 1);
+    if (where == 1) thalo_put_string(answer, "sku", broken);
+    if (where == 2) thalo_put_key(answer, thalo_c_string("\"key\"")), thalo_put_json(answer, NULL, thalo_c_string("{"));
+    thalo_end_object(answer);
+    if (where == 3) thalo_put_double(answer, NULL, 1e300 * 1e300);
+    if (where == 5) return;
+    thalo_end_array(answer);
+    if (where == 4) thalo_put_string(answer, "s", broken);
   }
 }
 
@@ -291,12 +318,12 @@ static void messages_have_whole_letters(void) {
     for (int letter = 0; letter < 20; letter++) size += snprintf(payload + size, sizeof payload - (size_t)size, "\xf0\x9f\x98\x80");
     snprintf(payload + size, sizeof payload - (size_t)size, "\"}");
     thalo_when("Copy", payload);
-    if (!thalo_is_utf8(thalo_text_of(&thalo_tested.got))) thalo_test_fail(__FILE__, __LINE__, "no UTF-8: ", thalo_text_of(&thalo_tested.got));
+    thalo_check_state(Thing, state != NULL && thalo_is_utf8(thalo_text_of(&thalo_tested.got)));
     size = snprintf(payload, sizeof payload, "{\"home\":{},\"places\":{\"%.*s", (int)before, "xxxx");
     for (int letter = 0; letter < 200; letter++) size += snprintf(payload + size, sizeof payload - (size_t)size, "\xf0\x9f\x98\x80");
     snprintf(payload + size, sizeof payload - (size_t)size, "\":5}}");
     thalo_when("Places", payload);
-    if (!thalo_is_utf8(thalo_text_of(&thalo_tested.got))) thalo_test_fail(__FILE__, __LINE__, "no UTF-8: ", thalo_text_of(&thalo_tested.got));
+    thalo_check_state(Thing, state != NULL && thalo_is_utf8(thalo_text_of(&thalo_tested.got)));
   }
   thalo_when("Copy", "[\"\xf0\x9f\x98\x80\xf0\x9f\x98\x80\xf0\x9f\x98\x80\xf0\x9f\x98\x80\xf0\x9f\x98\x80\xf0\x9f\x98\x80\xf0\x9f\x98\x80\xf0\x9f\x98\x80\xf0\x9f\x98\x80\xf0\x9f\x98\x80\"]");
   snprintf(failure, sizeof failure, "the payload must be an object, but is [\"%s", "\xf0\x9f\x98\x80\xf0\x9f\x98\x80\xf0\x9f\x98\x80\xf0\x9f\x98\x80\xf0\x9f\x98\x80\xf0\x9f\x98\x80\xf0\x9f\x98\x80\xf0\x9f\x98\x80\xf0\x9f\x98\x80");
@@ -321,7 +348,7 @@ static void what_appears_twice_is_refused(void) {
   thalo_when("Many", "{\"count\":3000}");
   thalo_check_state(Thing, state->count == 1 && state->keys == 3000);
   thalo_when("Many", "{\"count\":3000,\"again\":1}");
-  thalo_then_failed("field `k3` is put twice");
+  thalo_then_failed("field `many.k3` is put twice");
 }
 
 static void an_answer_that_would_be_unreadable_fails(void) {
@@ -329,21 +356,25 @@ static void an_answer_that_would_be_unreadable_fails(void) {
   thalo_when("PutTwice", "{}");
   thalo_then_failed("field `a` is put twice");
   thalo_when("PutKeyOnly", "{}");
-  thalo_then_failed("field `` has a key (thalo_put_key) and no value");
+  thalo_then_failed("field `a` has a key (thalo_put_key) and no value");
   thalo_when("PutKeys", "{}");
   thalo_then_failed("field `b` follows a key (thalo_put_key) without a value");
   thalo_when("PutKeyAndField", "{}");
   thalo_then_failed("field `b` has its key from thalo_put_key already: put it as NULL");
   thalo_when("PutNamedItem", "{}");
-  thalo_then_failed("field `a` is in an array, whose items have no names: put it as NULL");
+  thalo_then_failed("field `items.a` is in an array, whose items have no names: put it as NULL");
   thalo_when("PutNamelessField", "{}");
   thalo_then_failed("field `` needs a name: only the items of an array have none");
   thalo_when("PutTooDeep", "{\"depth\":63}");
   thalo_check_state(Thing, state->count == 1);
   thalo_when("PutTooDeep", "{\"depth\":65}");
-  thalo_then_failed("field `` is nested deeper than 64");
+  char deep[256];
+  int size = snprintf(deep, sizeof deep, "field `deep");
+  while (size < 7 + 120) size += snprintf(deep + size, sizeof deep - (size_t)size, "[0]");
+  snprintf(deep + 7 + 120, sizeof deep - 7 - 120, "\xe2\x80\xa6` is nested deeper than 64");
+  thalo_then_failed(deep);
   thalo_when("EndOther", "{}");
-  thalo_then_failed("field `` ends an object that was not begun");
+  thalo_then_failed("field `items` is ended by thalo_end_object, which did not begin there");
 }
 
 static void what_is_no_json_is_refused(void) {
@@ -352,7 +383,7 @@ static void what_is_no_json_is_refused(void) {
   thalo_given(&thing);
   for (size_t at = 0; at < sizeof payloads / sizeof *payloads; at++) {
     thalo_when("Copy", payloads[at]);
-    thalo_then_failed("it is no JSON, or nested deeper than 64");
+    thalo_then_failed("the payload is no JSON, or nested deeper than 64");
   }
   thalo_when("Copy", "[1]");
   thalo_then_failed("the payload must be an object, but is [1]");
@@ -360,7 +391,7 @@ static void what_is_no_json_is_refused(void) {
   memset(deep, '[', sizeof deep - 1);
   deep[sizeof deep - 1] = '\0';
   thalo_when("Copy", deep);
-  thalo_then_failed("it is no JSON, or nested deeper than 64");
+  thalo_then_failed("the payload is no JSON, or nested deeper than 64");
 }
 
 static void answers(void) {
@@ -372,12 +403,53 @@ static void answers(void) {
   /* Refused is refused, whatever was said before or after. */
   thalo_when("Regret", "{}");
   thalo_then_rejected("{\"type\":\"No\",\"id\":\"test\"}");
-  thalo_when("Broken", "{}");
-  thalo_then_failed("field `s` is no UTF-8");
+  const char *wheres[] = {"field `s` is no UTF-8", "field `lines[1].sku` is no UTF-8", "field `lines[1].\\\"key\\\"` is no JSON",
+                          "field `lines[2]` is a number that JSON has not", "field `s` is no UTF-8",
+                          "field `lines` was begun and not ended (thalo_end_object, thalo_end_array)"};
+  for (size_t at = 0; at < sizeof wheres / sizeof *wheres; at++) {
+    char payload[32];
+    snprintf(payload, sizeof payload, "{\"where\":%zu}", at);
+    thalo_when("Broken", payload);
+    thalo_then_failed(wheres[at]);
+  }
   thalo_when("Need", "{\"u\":1}");
   thalo_then_failed("field `orphan` belongs to nothing: call thalo_emit or thalo_reject first");
   thalo_when("Nope", "{}");
-  thalo_then_failed("unknown command; known are Copy, Sum, Two, Regret, Need, Change, Tags, Many, Places, PutKeyOnly, PutKeys, PutKeyAndField, PutTwice, PutNamedItem, PutNamelessField, PutTooDeep, EndOther, Broken");
+  thalo_then_failed("unknown command; known are Copy, Sum, Two, Regret, Who, Divide, Need, Change, Tags, Many, Places, PutKeyOnly, PutKeys, PutKeyAndField, PutTwice, PutNamedItem, PutNamelessField, PutTooDeep, EndOther, Broken");
+}
+
+static void a_read_that_failed_can_be_asked_for(void) {
+  thalo_given(&thing);
+  thalo_when("Divide", "{}");
+  thalo_then_failed("missing field `by`");
+  thalo_when("Divide", "{\"by\":5}");
+  thalo_then("Copied {\"each\":20}");
+}
+
+static void metadata_is_read_like_a_payload(void) {
+  thalo_given(&thing);
+  thalo_when("Who", "{}");
+  thalo_then("Copied {}");
+  thalo_with_context((thalo_context){.metadata = thalo_c_string(" {\"user\":\"ann\"}")});
+  thalo_when("Who", "{}");
+  thalo_then("Copied {\"user\":\"ann\"}");
+  thalo_with_context((thalo_context){.metadata = thalo_c_string("{\"user\":7}")});
+  thalo_when("Who", "{}");
+  thalo_then_failed("field `metadata.user` must be a string, but is 7");
+  thalo_with_context((thalo_context){.metadata = thalo_c_string("[]")});
+  thalo_when("Who", "{}");
+  thalo_then_failed("the metadata must be an object, but is []");
+}
+
+/* Without snapshots, too; and the state is as it was again. */
+static void a_handler_that_changes_the_state_fails(void) {
+  static thalo_aggregate plain; /* the kit keeps it */
+  plain = thing;
+  plain.snapshot_format = NULL;
+  thalo_given(&plain);
+  thalo_when("Change", "{}");
+  thalo_then_failed("handle changed the state, which only apply may");
+  thalo_check_state(Thing, state->count == 0);
 }
 
 static void what_is_missing_in_an_aggregate_is_named(void) {
@@ -397,16 +469,22 @@ static void what_is_missing_in_an_aggregate_is_named(void) {
 static int failures_of(void (*wrong)(void)) {
   fprintf(stderr, "(failures are expected here)\n");
   thalo_given(&thing);
+  const int before = thalo_tested.failures;
   wrong();
-  const int failures = thalo_tested.failures;
-  thalo_tested.failures = 0;
+  thalo_test_go_on(NULL, 0);
+  const int failures = thalo_tested.failures - before;
+  thalo_tested.failures = before;
   return failures;
 }
 
 static void another_event(void) { thalo_when("Copy", "{\"u\":1}"), thalo_then("Copied {\"u\":2}"); }
 static void no_rejection(void) { thalo_when("Copy", "{\"u\":1}"), thalo_then_rejected("{\"type\":\"No\"}"); }
-static void an_unknown_event(void) { thalo_event("Nope", "{}"); }
-static void a_changed_state(void) { thalo_when("Change", "{}"); }
+static void an_unknown_event(void) { thalo_event("Nope", "{}"); thalo_check_state(Thing, state->count == 0); }
+static void a_changed_state(void) { thalo_when("Change", "{}"), thalo_then_nothing(); }
+static void nothing(void) {}
+static void no_when(void) { thalo_then_nothing(); }
+static void no_then(void) { thalo_when("Two", "{}"), thalo_when("Copy", "{}"), thalo_then("Copied {}"); }
+static void no_then_at_the_end(void) { thalo_when("Copy", "{}"), thalo_then("Copied {}"), thalo_when("Copy", "{}"); }
 
 int main(void) {
   fields_come_back_as_they_were();
@@ -420,9 +498,14 @@ int main(void) {
   what_is_no_json_is_refused();
   answers();
   an_answer_that_would_be_unreadable_fails();
+  a_read_that_failed_can_be_asked_for();
+  metadata_is_read_like_a_payload();
+  a_handler_that_changes_the_state_fails();
   what_is_missing_in_an_aggregate_is_named();
   /* The kit finds what is wrong. */
-  const int found = failures_of(another_event) == 1 && failures_of(no_rejection) == 1 && failures_of(an_unknown_event) == 1 && failures_of(a_changed_state) == 1;
-  if (!found) fprintf(stderr, "the test kit let something pass\n");
-  return thalo_end() != 0 || !found;
+  void (*const wrong[])(void) = {another_event, no_rejection, an_unknown_event, a_changed_state, nothing, no_when, no_then, no_then_at_the_end};
+  for (size_t at = 0; at < sizeof wrong / sizeof *wrong; at++) {
+    if (failures_of(wrong[at]) != 1) thalo_test_fail(__FILE__, __LINE__, "the test kit let something pass", thalo_c_string(""));
+  }
+  return thalo_end();
 }

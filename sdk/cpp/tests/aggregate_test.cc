@@ -193,6 +193,28 @@ TEST(Kit, AFailedExpectationShowsWhatWasExpectedAndWhatCame) {
   thalo::testing::on_failure = reported;
 }
 
+TEST(Kit, WhatNothingIsExpectedOfFails) {
+  const auto reported =
+      std::exchange(thalo::testing::on_failure,
+                    [](const std::source_location&, const std::string& message) { last_failure += message + "|"; });
+  last_failure.clear();
+  {
+    const auto unused = given<Account>({});
+  }
+  EXPECT_EQ(std::exchange(last_failure, ""), "nothing is done with this given: where is the when?|");
+  {
+    const auto unused = given<Account>({}).when(Deposit{5});
+  }
+  EXPECT_EQ(std::exchange(last_failure, ""), "nothing is expected of this when: where is the then?|");
+  {
+    auto past = given<Account>({}).with_id("a");
+    const auto outcome = past.when(Deposit{5}).then(Deposited{5});
+    EXPECT_EQ(past.when(Deposit{5}).state().snapshot().balance, 5u);
+  }
+  EXPECT_EQ(last_failure, "");
+  thalo::testing::on_failure = reported;
+}
+
 // What the kit's JSON round trip is for: this command could never arrive.
 TEST(Kit, ACommandThatHasNoJsonFails) {
   const auto reported =

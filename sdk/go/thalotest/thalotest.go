@@ -5,10 +5,13 @@
 //	thalotest.Given[Counter](t).WhenJSON("Decrement", `{"amount":-1}`).ThenInvalid("amount")
 //
 // Everything goes through JSON as in the runtime, so what cannot be stored fails here; an aggregate with snapshots is
-// also put through one before the command, and a handler that changes the state is found out.
+// also put through one before the command, and a handler that changes the state is found out. What nothing is expected of
+// fails, too: a Given without a When, a When without one of the Then or State.
 package thalotest
 
 import (
+	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -22,6 +25,20 @@ type Past[T any] struct {
 	definition *thalo.Definition
 	events     []thalo.Event
 	context    thalo.Context
+	used       *bool
+}
+
+// Fails a test that ends before what comes back is true; `skip` calls above is the test.
+func mustBecomeTrue(t testing.TB, skip int, what string) *bool {
+	t.Helper()
+	done := new(bool)
+	_, file, line, _ := runtime.Caller(skip)
+	t.Cleanup(func() {
+		if !*done && !t.Failed() {
+			t.Errorf("%s:%d: %s", filepath.Base(file), line, what)
+		}
+	})
+	return done
 }
 
 // Given begins with an entity that these events have happened to.
@@ -30,7 +47,8 @@ func Given[T any, P interface {
 	thalo.Aggregate
 }](t testing.TB, events ...thalo.Event) *Past[T] {
 	context := thalo.Context{ID: "test", TimeMs: 946684800000, Version: uint64(len(events))}
-	return &Past[T]{t, thalo.Define[T, P](), events, context}
+	used := mustBecomeTrue(t, 2, "nothing is done with this Given: where is the When?")
+	return &Past[T]{t, thalo.Define[T, P](), events, context, used}
 }
 
 // WithContext sets what surrounds the command.
@@ -45,6 +63,7 @@ type Outcome[T any] struct {
 	past   *Past[T]
 	lines  []string
 	entity thalo.Aggregate
+	proven *bool
 }
 
 // When gives the entity a command.
@@ -54,19 +73,26 @@ func (p *Past[T]) When(command thalo.Command) *Outcome[T] {
 	if err != nil {
 		p.t.Fatal(err)
 	}
-	return p.WhenJSON(name, payload)
+	return p.when(name, payload)
 }
 
 // WhenJSON gives it one as a client sends it: its name and its payload in JSON.
 func (p *Past[T]) WhenJSON(name, payload string) *Outcome[T] {
 	p.t.Helper()
+	return p.when(name, payload)
+}
+
+func (p *Past[T]) when(name, payload string) *Outcome[T] {
+	p.t.Helper()
+	*p.used = true
 	entity := p.replay()
 	before := p.state(entity)
 	texts, failure := p.definition.Handle(entity, name, payload, p.context)
 	if after := p.state(entity); after != before {
 		p.t.Errorf("Handle changed the entity; only Apply may\n  before %s\n  after  %s", before, after)
 	}
-	outcome := &Outcome[T]{p.t, p, nil, entity}
+	proven := mustBecomeTrue(p.t, 3, "nothing is expected of this When: where is the Then?")
+	outcome := &Outcome[T]{p.t, p, nil, entity, proven}
 	if failure != nil {
 		outcome.lines = []string{described(failure)}
 		return outcome
@@ -157,6 +183,7 @@ func (o *Outcome[T]) ThenRejected(reason any) *Outcome[T] {
 // about it.
 func (o *Outcome[T]) ThenInvalid(part string) *Outcome[T] {
 	o.t.Helper()
+	*o.proven = true
 	if len(o.lines) != 1 || !strings.HasPrefix(o.lines[0], invalid) || !strings.Contains(o.lines[0], part) {
 		o.t.Errorf("expected\n    a command that cannot be read (%s)\nbut got\n    %s", part, listed(o.lines))
 	}
@@ -164,10 +191,14 @@ func (o *Outcome[T]) ThenInvalid(part string) *Outcome[T] {
 }
 
 // State is the entity after the new events.
-func (o *Outcome[T]) State() *T { return o.entity.(any).(*T) }
+func (o *Outcome[T]) State() *T {
+	*o.proven = true
+	return o.entity.(any).(*T)
+}
 
 func (o *Outcome[T]) expect(lines []string) *Outcome[T] {
 	o.t.Helper()
+	*o.proven = true
 	if !slices.Equal(lines, o.lines) {
 		o.t.Errorf("expected\n    %s\nbut got\n    %s", listed(lines), listed(o.lines))
 	}

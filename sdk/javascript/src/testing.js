@@ -1,16 +1,30 @@
 // Tests of an aggregate's rules: given events, when a command comes, then events (or a refusal).
 //
 // Everything goes through JSON as in the runtime, so what cannot be stored fails here; an aggregate with snapshots is
-// also put through one before the command, and a handler that changes the state is found out.
+// also put through one before the command, and a handler that changes the state is found out. What nothing is expected of
+// makes the program end with exit code 1: a `given` without a `when`, a `when` without one of the `then` or `state`.
 import { AssertionError } from "node:assert";
 import { inspect, isDeepStrictEqual } from "node:util";
 import { Context } from "./context.js";
 import { Description, Failure } from "./dispatch.js";
 import { join, stringify } from "./json.js";
 
+// What is still to be used, with the call that made it.
+const unused = new Map();
+process.on("exit", () => {
+  for (const { stack } of unused.values()) console.error(stack);
+  if (unused.size > 0) process.exitCode = 1;
+});
+
+function mustBeUsed(object, message, stackStartFn) {
+  unused.set(object, new AssertionError({ message, stackStartFn }));
+}
+
 /** An entity's past. */
 export function given(aggregate, ...events) {
-  return new Given(new Description(aggregate), events.flat());
+  const past = new Given(new Description(aggregate), events.flat());
+  mustBeUsed(past, "nothing is done with this given: where is the when?", given);
+  return past;
 }
 
 class Given {
@@ -38,6 +52,7 @@ class Given {
   }
 
   when(command) {
+    unused.delete(this);
     const description = this.#description;
     const { type, ...fields } = command;
     const known = description.commands.get(type);
@@ -51,6 +66,7 @@ class Given {
   }
 
   #handle(name, payload, stackStartFn) {
+    unused.delete(this);
     const description = this.#description;
     const entity = this.#past();
     const before = structured(entity);
@@ -65,7 +81,9 @@ class Given {
     if (changed !== undefined)
       throw new AssertionError({ message: `handle changed the entity; only apply may: ${changed}`, actual: structured(entity), expected: before, stackStartFn });
     for (const event of outcome.events) description.apply(entity, event.type, event.payload);
-    return new Outcome(description, entity, outcome);
+    const came = new Outcome(description, entity, outcome);
+    mustBeUsed(came, "nothing is expected of this when: where is the then?", stackStartFn);
+    return came;
   }
 
   #past() {
@@ -116,13 +134,12 @@ function difference(before, after, path = "") {
 }
 
 class Outcome {
-  /** The entity after the new events. */
-  state;
+  #state;
   #description;
   #actual;
 
   constructor(description, state, { events, failure }) {
-    this.state = state;
+    this.#state = state;
     this.#description = description;
     if (failure?.tag === "command") this.#actual = { rejected: failure.message };
     else if (failure?.tag === "deserialize-command") this.#actual = { invalid: failure.message };
@@ -130,7 +147,14 @@ class Outcome {
     else this.#actual = events.map((event) => `${event.type} ${event.payload}`);
   }
 
+  /** The entity after the new events. */
+  get state() {
+    unused.delete(this);
+    return this.#state;
+  }
+
   #expect(expected, stackStartFn) {
+    unused.delete(this);
     if (isDeepStrictEqual(this.#actual, expected)) return this;
     const shown = (what) => (Array.isArray(what) ? what.map((line) => `\n    ${line}`).join("") || " nothing" : `\n    ${Object.entries(what)[0].join(": ")}`);
     throw new AssertionError({
@@ -144,6 +168,7 @@ class Outcome {
 
   /** Exactly these events, in this order; none: nothing happened. */
   thenEmits(...events) {
+    unused.delete(this);
     const lines = events.map((event) => {
       const { type, payload } = this.#description.writeEvent(event);
       return `${type} ${payload}`;
@@ -162,6 +187,7 @@ class Outcome {
 
   /** Not understood: an unknown command or a payload that is none, with `part` in what is said about it. */
   thenInvalid(part = "") {
+    unused.delete(this);
     if (this.#actual.invalid?.includes(part)) return this;
     return this.#expect({ invalid: part }, this.thenInvalid);
   }

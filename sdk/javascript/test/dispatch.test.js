@@ -1,3 +1,4 @@
+import { spawnSync } from "node:child_process";
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Description } from "../src/dispatch.js";
@@ -155,6 +156,25 @@ test("the test kit finds what is not as expected", () => {
     static state = { value: uint64, more: optional(string) };
   }
   given(Undeclared).when(set).thenEmits({ type: "WasSet", value: 5n });
+});
+
+test("what nothing is expected of fails the program that tests", () => {
+  const program = (line) =>
+    `import { given } from "./testing.js";
+    class Thing { static commands = { Set: {} }; static events = { WasSet: {} }; handle() {} apply() {} }
+    const set = { type: "Set" };
+    ${line}`;
+  const run = (line) => spawnSync(process.execPath, ["--input-type=module", "-e", program(line)], { cwd: new URL("../src/", import.meta.url), encoding: "utf8" });
+  assert.equal(run("given(Thing).when(set).thenNothing(); given(Thing).when(set).state;").status, 0);
+  for (const [line, told] of [
+    ["given(Thing)", /nothing is done with this given: where is the when\?[^]*:4:/],
+    ["given(Thing).when(set)", /nothing is expected of this when: where is the then\?[^]*:4:/],
+    ['given(Thing).when(set).thenNothing(); given(Thing).whenJson("Set", "{}")', /nothing is expected of this when/],
+  ]) {
+    const { status, stderr } = run(line);
+    assert.equal(status, 1);
+    assert.match(stderr, told);
+  }
 });
 
 test("an aggregate that asks the clock or chance is refused, and nobody else is", () => {

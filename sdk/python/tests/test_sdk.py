@@ -2,8 +2,12 @@
 
 import enum
 import json
+import os
+import subprocess
+import sys
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import pytest
@@ -250,6 +254,47 @@ def test_a_refusal_without_fields_may_be_given_as_its_class():
     given(Refusing).when(Do("x")).then_rejected(NoPlate)
     with pytest.raises(AssertionError, match="but got"):
         given(Refusing).when(Do("x")).then_rejected(Rejection)
+
+
+@pytest.mark.parametrize(
+    ("line", "told"),
+    [
+        ("given(Thing).when(Set()).then()", None),
+        ("given(Thing).when(Set()).state", None),
+        ("given(Thing)", "test_thing.py:21: nothing is done with this given"),
+        ("given(Thing).when(Set())", "test_thing.py:21: nothing is expected of this when"),
+        ("given(Thing).when(Set()).then(); given(Thing).when_json('Set', '{}')", "test_thing.py:21: nothing is expected of this when"),
+    ],
+)
+def test_what_nothing_is_expected_of_fails_the_run(line, told, tmp_path):
+    (tmp_path / "test_thing.py").write_text(f"""
+from dataclasses import dataclass
+from thalo import Aggregate
+from thalo.testing import given
+
+@dataclass
+class Set: pass
+
+@dataclass
+class WasSet: pass
+
+@dataclass
+class Thing(Aggregate):
+    Command = Set
+    Event = WasSet
+
+    def handle(self, command: Command) -> None: pass
+    def apply(self, event: Event) -> None: pass
+
+def test():
+    {line}
+""")
+    sdk = str(Path(__file__).parents[1])
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", tmp_path], env={**os.environ, "PYTHONPATH": sdk}, capture_output=True, text=True, check=False
+    )
+    assert "1 passed" in done.stdout
+    assert done.returncode == (1 if told else 0) and (told or "") in done.stderr, done
 
 
 def test_a_class_that_is_no_aggregate_is_told_what_it_lacks():

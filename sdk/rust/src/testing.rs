@@ -1,4 +1,5 @@
-//! Tests an aggregate natively: no runtime, no WebAssembly. Everything goes through JSON as it does in the runtime.
+//! Tests an aggregate natively: no runtime, no WebAssembly. Everything goes through JSON as it does in the runtime. What
+//! nothing is expected of fails: a `given` without a `when`, a `when` without one of the `then` or `state`.
 //!
 //! ```
 //! # use thalo::{events, Aggregate, Apply, Command, Event, Handle};
@@ -35,8 +36,10 @@
 //!     .then_rejected(InsufficientFunds { balance: 0 });
 //! ```
 
+use std::cell::Cell;
 use std::fmt::Write;
 use std::marker::PhantomData;
+use std::panic::Location;
 
 use serde::Serialize;
 
@@ -46,10 +49,34 @@ use crate::named::{from_named, to_named};
 use crate::refusal::{refusal_of, Failure, Refusal};
 
 /// An aggregate to which `events` have happened. `given::<Counter>([])` is a new one.
+#[must_use = "where is the `when`?"]
 #[track_caller]
 pub fn given<A: Aggregate>(events: impl IntoIterator<Item = A::Event>) -> Given<A> {
     let events = events.into_iter().map(|event| on_the_wire(&event)).collect();
-    Given { id: "test".to_owned(), events, context: Context::default(), aggregate: PhantomData }
+    let to_be_used = ToBeUsed::new("nothing is done with this `given`: where is the `when`?");
+    Given { id: "test".to_owned(), events, context: Context::default(), aggregate: PhantomData, to_be_used }
+}
+
+/// Fails the test that drops it unused.
+struct ToBeUsed {
+    complaint: &'static str,
+    place: &'static Location<'static>,
+    used: Cell<bool>,
+}
+
+impl ToBeUsed {
+    #[track_caller]
+    fn new(complaint: &'static str) -> Self {
+        ToBeUsed { complaint, place: Location::caller(), used: Cell::new(false) }
+    }
+}
+
+impl Drop for ToBeUsed {
+    fn drop(&mut self) {
+        if !self.used.get() && !std::thread::panicking() {
+            panic!("{}: {}", self.place, self.complaint);
+        }
+    }
 }
 
 /// What has happened, and what surrounds the command to come.
@@ -58,12 +85,14 @@ pub struct Given<A: Aggregate> {
     events: Vec<(String, String)>,
     context: Context,
     aggregate: PhantomData<A>,
+    to_be_used: ToBeUsed,
 }
 
 /// What a command has led to.
 pub struct Outcome<A: Aggregate> {
     state: A,
     answer: Answer,
+    to_be_used: ToBeUsed,
 }
 
 enum Answer {
@@ -96,6 +125,7 @@ impl<A: Aggregate> Given<A> {
     }
 
     /// Handles a command and applies the events it leads to.
+    #[must_use = "where is the `then`?"]
     #[track_caller]
     pub fn when<M>(self, command: impl Into<A::Command>) -> Outcome<A>
     where
@@ -106,6 +136,7 @@ impl<A: Aggregate> Given<A> {
     }
 
     /// The same with a command as a client sends it: its name and its payload in JSON.
+    #[must_use = "where is the `then`?"]
     #[track_caller]
     pub fn when_json<M>(self, name: &str, payload: &str) -> Outcome<A>
     where
@@ -114,12 +145,13 @@ impl<A: Aggregate> Given<A> {
         let state = self.replay();
         match from_named(name, payload) {
             Ok(command) => self.handle(state, command),
-            Err(error) => Outcome { state, answer: Answer::Invalid(error.to_string()) },
+            Err(error) => Outcome::new(state, Answer::Invalid(error.to_string())),
         }
     }
 
     #[track_caller]
     fn replay(&self) -> A {
+        self.to_be_used.used.set(true);
         let mut state = A::init(self.id.clone());
         for event in &self.events {
             apply(&mut state, event);
@@ -144,16 +176,26 @@ impl<A: Aggregate> Given<A> {
             Err(Failure::Refused(refusal)) => Answer::Rejected(refusal),
             Err(Failure::Unwritable(reason)) => panic!("the error cannot be written as JSON: {reason}"),
         };
-        Outcome { state, answer }
+        Outcome::new(state, answer)
     }
 }
 
 impl<A: Aggregate> Outcome<A> {
+    #[track_caller]
+    fn new(state: A, answer: Answer) -> Self {
+        Outcome { state, answer, to_be_used: ToBeUsed::new("nothing is expected of this `when`: where is the `then`?") }
+    }
+
+    fn answer(&self) -> &Answer {
+        self.to_be_used.used.set(true);
+        &self.answer
+    }
+
     /// Exactly these events.
     #[track_caller]
     pub fn then(self, events: impl IntoIterator<Item = A::Event>) -> Self {
         let expected: Vec<_> = events.into_iter().map(|event| on_the_wire(&event)).collect();
-        match &self.answer {
+        match self.answer() {
             Answer::Events(events) if *events == expected => self,
             other => panic!("expected {}, got {}", told(&expected), other.told()),
         }
@@ -169,7 +211,7 @@ impl<A: Aggregate> Outcome<A> {
     #[track_caller]
     pub fn then_rejected(self, error: impl Serialize) -> Self {
         let expected = refusal_of(&error).unwrap_or_else(|error| panic!("the error cannot be written as JSON: {error}"));
-        match &self.answer {
+        match self.answer() {
             Answer::Rejected(refusal) if *refusal == expected => self,
             other => panic!("expected the refusal {} {}, got {}", expected.name, expected.json, other.told()),
         }
@@ -178,7 +220,7 @@ impl<A: Aggregate> Outcome<A> {
     /// Not understood: an unknown command or a payload that is none, with `part` in what is said about it.
     #[track_caller]
     pub fn then_invalid(self, part: &str) -> Self {
-        match &self.answer {
+        match self.answer() {
             Answer::Invalid(reason) if reason.contains(part) => self,
             other => panic!("expected a command that cannot be read ({part}), got {}", other.told()),
         }
@@ -186,6 +228,7 @@ impl<A: Aggregate> Outcome<A> {
 
     /// The aggregate after the new events.
     pub fn state(&self) -> &A {
+        self.to_be_used.used.set(true);
         &self.state
     }
 }

@@ -179,6 +179,18 @@ fn the_kit_compares_errors_whole() {
     given::<Shop>([]).when(CancelAll {}).then_rejected(NothingToCancel { why: "full" });
 }
 
+#[test]
+#[should_panic(expected = "nothing is done with this `given`: where is the `when`?")]
+fn a_given_without_when_fails() {
+    let _ = given::<Shop>([]);
+}
+
+#[test]
+#[should_panic(expected = "nothing is expected of this `when`: where is the `then`?")]
+fn a_when_without_then_fails() {
+    let _ = given::<Shop>([]).when(Close);
+}
+
 /// Fields in the enums, and one `Handle` and one `Apply` for all.
 struct Lamp {
     on: bool,

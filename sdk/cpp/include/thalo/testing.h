@@ -6,7 +6,8 @@
 //   given<Counter>({}).when(Decrement{2}).then_rejected(BelowZero{0, 2});
 //
 // Commands, events and errors take the way through JSON as in the runtime, so what cannot be stored fails here. An
-// aggregate with snapshots is also put through one before the command.
+// aggregate with snapshots is also put through one before the command. What nothing is expected of fails, too: a
+// `given` without a `when`, a `when` without one of the `then` or `state`.
 //
 // A failed expectation fails the GoogleTest test around it when <gtest/gtest.h> was included before this header;
 // otherwise it is printed and the program ends with 1. Another framework sets thalo::testing::on_failure.
@@ -14,6 +15,7 @@
 
 #include <cstdio>
 #include <cstdlib>
+#include <exception>
 #include <initializer_list>
 #include <source_location>
 #include <string>
@@ -33,7 +35,7 @@ inline void print_and_exit(const std::source_location& where, const std::string&
   std::exit(1);
 }
 
-// Called with the place of the `when` whose expectation failed.
+// Called with the place of the `given` or `when` whose expectation failed.
 inline FailureHandler on_failure = &print_and_exit;
 
 #if defined(GTEST_TEST)
@@ -68,6 +70,22 @@ std::string payload_of(const T& value) {
   return text;
 }
 
+// Fails a test in which it ends unused. A copy takes the duty over.
+class ToBeUsed {
+ public:
+  ToBeUsed(const char* complaint, std::source_location where) : complaint_(complaint), where_(where) {}
+  ToBeUsed(const ToBeUsed& other) : complaint_(std::exchange(other.complaint_, nullptr)), where_(other.where_) {}
+  ToBeUsed& operator=(const ToBeUsed&) = delete;
+  ~ToBeUsed() {
+    if (complaint_ != nullptr && std::uncaught_exceptions() == 0) on_failure(where_, complaint_);
+  }
+  void use() const { complaint_ = nullptr; }
+
+ private:
+  mutable const char* complaint_;
+  std::source_location where_;
+};
+
 inline std::string listed(const std::vector<std::string>& lines) {
   if (lines.empty()) return "    nothing\n";
   std::string text;
@@ -98,6 +116,7 @@ class Outcome {
   // A refusal of this kind, whatever its content.
   template <class E>
   const Outcome& then_rejected() const {
+    to_be_used_.use();
     const bool kind = answer_.failure && answer_.failure->kind == thalo::detail::FailureCase::command &&
                       answer_.failure->name == reflect::type_name<E>();
     if (!kind) fail({"rejected: " + std::string(reflect::type_name<E>())});
@@ -106,6 +125,7 @@ class Outcome {
 
   // Not understood: an unknown command or a payload that is none, with `part` in what is said about it.
   const Outcome& then_invalid(std::string_view part = {}) const {
+    to_be_used_.use();
     const bool invalid = answer_.failure && answer_.failure->kind == thalo::detail::FailureCase::deserialize_command &&
                          answer_.failure->message.find(part) != std::string::npos;
     if (!invalid) fail({"invalid: " + std::string(part)});
@@ -113,13 +133,16 @@ class Outcome {
   }
 
   // The entity after the new events.
-  const A& state() const { return state_; }
+  const A& state() const { return to_be_used_.use(), state_; }
 
  private:
   template <class>
   friend class Given;
   Outcome(A state, std::string story, std::source_location where)
-      : state_(std::move(state)), story_(std::move(story)), where_(where) {}
+      : state_(std::move(state)),
+        story_(std::move(story)),
+        where_(where),
+        to_be_used_("nothing is expected of this when: where is the then?", where) {}
 
   std::vector<std::string> actual() const {
     std::vector<std::string> lines;
@@ -136,6 +159,7 @@ class Outcome {
     return lines;
   }
   const Outcome& expect(const std::vector<std::string>& expected) const {
+    to_be_used_.use();
     if (actual() != expected) fail(expected);
     return *this;
   }
@@ -147,13 +171,15 @@ class Outcome {
   thalo::detail::Answer answer_;
   std::string story_;
   std::source_location where_;
+  detail::ToBeUsed to_be_used_;
 };
 
 // An entity's past, and what surrounds the next command.
 template <class A>
 class Given {
  public:
-  explicit Given(std::vector<typename A::Event> events) : events_(std::move(events)) {
+  Given(std::vector<typename A::Event> events, std::source_location where)
+      : events_(std::move(events)), to_be_used_("nothing is done with this given: where is the when?", where) {
     context_.version = events_.size();
   }
 
@@ -163,15 +189,17 @@ class Given {
   Given& with(const Context& context) { return context_ = context, *this; }
 
   template <class C>
-  Outcome<A> when(const C& command, std::source_location where = std::source_location::current()) {
+  [[nodiscard("where is the then?")]] Outcome<A> when(const C& command,
+                                                      std::source_location where = std::source_location::current()) {
     static_assert(thalo::detail::is_kind_of<C, typename A::Command>, "this is no command of the aggregate");
     return when_json(reflect::type_name<C>(), detail::payload_of(command), where);
   }
 
   // The same with a command as a client sends it: its name and its payload in JSON.
-  Outcome<A> when_json(std::string_view name, std::string_view payload,
-                       std::source_location where = std::source_location::current()) {
+  [[nodiscard("where is the then?")]] Outcome<A> when_json(
+      std::string_view name, std::string_view payload, std::source_location where = std::source_location::current()) {
     static_assert(thalo::detail::check_aggregate<A>());
+    to_be_used_.use();
     context_.id = id_;
     std::string story = "given\n" + detail::listed(lines()) + "  when\n    ";
     story.append(name).append(" ").append(payload).append("\n");
@@ -229,15 +257,18 @@ class Given {
   std::vector<typename A::Event> events_;
   std::string id_ = "test";
   Context context_{.time_ms = 946684800000};  // 2000-01-01
+  detail::ToBeUsed to_be_used_;
 };
 
 template <class A>
-Given<A> given(std::initializer_list<typename A::Event> events = {}) {
-  return Given<A>(std::vector<typename A::Event>(events));
+[[nodiscard("where is the when?")]] Given<A> given(std::initializer_list<typename A::Event> events = {},
+                                                   std::source_location where = std::source_location::current()) {
+  return Given<A>(std::vector<typename A::Event>(events), where);
 }
 template <class A>
-Given<A> given(std::vector<typename A::Event> events) {
-  return Given<A>(std::move(events));
+[[nodiscard("where is the when?")]] Given<A> given(std::vector<typename A::Event> events,
+                                                   std::source_location where = std::source_location::current()) {
+  return Given<A>(std::move(events), where);
 }
 
 }  // namespace thalo::testing
