@@ -2,8 +2,10 @@
 
 A fenced block with a path after its language is a file. A `console` block is commands, each behind "$ ", with the output that follows; "…" stands for
 any text on a line, or, alone on a line, for any lines. A `diff` block changes a file: what its lines took away is replaced by
-what they add. A page of a language whose tool is not on this machine is skipped, which the report shows. One folder and one shell's environment per page; `thalo-runtime &` starts a server that
-the page's later commands talk to.
+what they add, at each place that an "@@" begins. A page of a language whose tool is not on this machine is skipped, which the report shows. One folder and one
+shell's environment per page; `thalo-runtime &` starts a server that the page's later commands talk to.
+
+A page that shows files in several languages is read once for each of them, by a reader who made the aggregates with `thalo new`.
 """
 
 import os
@@ -78,6 +80,13 @@ class Reader:
             pytest.skip(output)
         assert matches(expected, output), f"$ {command}\n{output}\nbut the page says\n{expected}"
 
+    def make(self, path, text, language):
+        """An aggregate of the page, in a folder that `thalo new` makes."""
+        folder = path.split("/")[0]
+        if "/" in path and not (self.folder / folder).exists():
+            self.type(f"thalo new {folder} --lang {language}", "…\n")
+        write(self.folder / path, text)
+
     def wait_for_projection(self):
         """A program in the background is a projection; a reader takes longer to type than it to join."""
         for _ in range(600):
@@ -95,33 +104,50 @@ class Reader:
             self.serving.__exit__(None, None, None)
 
 
-@pytest.mark.parametrize("name", PAGES)
-def test_what_the_page_says_is_what_happens(name, tmp_path):
-    page = PAGES[name]
-    for tool in TOOLS.get(name.removeprefix("first-aggregate-").removeprefix("sdk-"), []):
+def readings():
+    """[(page, language)]: a page with files in several languages is read in each."""
+    for name, page in PAGES.items():
+        known = {language_of(path) for _, path, _ in blocks(page)} - {None}
+        own = name.removeprefix("first-aggregate-").removeprefix("sdk-")
+        for language in sorted(known) if name in CONTINUED and known else [own if own in TOOLS else "cpp"]:
+            yield pytest.param(name, language, id=name if own == language else f"{name}-{language}")
+
+
+def language_of(path):
+    """That of an aggregate's file; None: it is for all."""
+    return LANGUAGES.get(Path(path).suffix) if "/" in path else None
+
+
+LANGUAGES = {".cc": "cpp", ".rs": "rust", ".ts": "typescript", ".go": "go", ".py": "python", ".c": "c"}
+TOOLS = {"cpp": [], "rust": ["cargo"], "go": ["go"], "typescript": ["node", "npm"], "python": ["python3"], "c": ["cc"]}
+CONTINUED = {"running", "testing", "commands-and-errors", "projections", "changing-events", "deploying", "limits-and-determinism"}
+
+
+@pytest.mark.parametrize(("name", "language"), list(readings()))
+def test_what_the_page_says_is_what_happens(name, language, tmp_path):
+    for tool in TOOLS[language]:
         if shutil.which(tool) is None:
             pytest.skip(f"no {tool} on this machine")
-    # Pages go on with the aggregate of the first one.
-    files = blocks(GUIDE / "first-aggregate-cpp.md") if name in CONTINUED else []
-    for _, path, text in files:
-        if path:
-            write(tmp_path / path, text)
     reader = Reader(tmp_path)
     try:
-        for language, path, text in blocks(page):
-            if language == "console":
+        # Pages go on with the aggregate of the first one.
+        if name in CONTINUED:
+            first = blocks(GUIDE / f"first-aggregate-{language}.md")
+            reader.make(*next((path, text) for kind, path, text in first if path and kind != "diff"), language)
+        for kind, path, text in blocks(PAGES[name]):
+            if kind == "console":
                 for command, expected in commands(text):
                     reader.type(command, expected)
-            elif language == "diff":
+            elif name in CONTINUED and language_of(path) not in (language, None):
+                continue  # shown for the readers of another language
+            elif kind == "diff":
                 change(tmp_path / path, text)
+            elif path and name in CONTINUED:
+                reader.make(path, text, language)
             elif path:
                 write(tmp_path / path, text)
     finally:
         reader.close()
-
-
-TOOLS = {"rust": ["cargo"], "go": ["go"], "typescript": ["node", "npm"], "python": ["python3"], "c": ["cc"]}
-CONTINUED = {"running", "testing", "commands-and-errors", "projections", "changing-events", "deploying", "limits-and-determinism"}
 
 
 def write(path, text):
@@ -130,12 +156,13 @@ def write(path, text):
 
 
 def change(path, text):
-    lines = text.splitlines(keepends=True)
-    assert all(line[0] in " -+" for line in lines), text
-    before, after = ("".join(line[1:] for line in lines if line[0] in kept) for kept in (" -", " +"))
-    content = path.read_text()
-    assert before and content.count(before) == 1, f"{path.name} does not have once what the page changes:\n{before}"
-    path.write_text(content.replace(before, after))
+    for part in re.split(r"^@@\n", text, flags=re.MULTILINE):
+        lines = part.splitlines(keepends=True)
+        assert all(line[0] in " -+" for line in lines), text
+        before, after = ("".join(line[1:] for line in lines if line[0] in kept) for kept in (" -", " +"))
+        content = path.read_text()
+        assert before and content.count(before) == 1, f"{path.name} does not have once what the page changes:\n{before}"
+        path.write_text(content.replace(before, after))
 
 
 def test_links_lead_somewhere():
