@@ -4,6 +4,7 @@
 // number of pushes that arrive while it works; a producer with more to push may hold the wake-up back (HeldWakeUps).
 #pragma once
 
+#include <algorithm>
 #include <chrono>
 #include <condition_variable>
 #include <cstddef>
@@ -40,7 +41,7 @@ class BoundedQueue final : private Sleeper {
       std::lock_guard lock(mutex_);
       if (closed_) return fail(Code::unavailable, name_ + " is closed: the server is shutting down; retry later");
       const std::size_t count = items_.size() + in_hand_;
-      if (count >= capacity_ || (!items_.empty() && size_bytes > capacity_bytes_ - waiting_bytes_)) {
+      if (count >= std::min(capacity_, fit_) || (!items_.empty() && size_bytes > capacity_bytes_ - waiting_bytes_)) {
         return fail(Code::resource_exhausted, name_ + " is full (" + std::to_string(count) + " waiting, " +
                                                   std::to_string(waiting_bytes_) + " bytes); retry with backoff");
       }
@@ -95,6 +96,12 @@ class BoundedQueue final : private Sleeper {
   void still_in_hand(std::size_t count) {
     std::lock_guard lock(mutex_);
     in_hand_ = count;
+  }
+
+  // No more than so many fit from now on, within the capacity.
+  void fit(std::size_t count) {
+    std::lock_guard lock(mutex_);
+    fit_ = count;
   }
 
   // Refuses pushes from now on; what is waiting is still handed out.
@@ -153,6 +160,7 @@ class BoundedQueue final : private Sleeper {
   std::vector<T> items_;
   std::size_t waiting_bytes_ = 0;
   std::size_t in_hand_ = 0;
+  std::size_t fit_ = SIZE_MAX;
   bool sleeping_ = false;
   bool closed_ = false;
 };

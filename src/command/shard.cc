@@ -66,6 +66,7 @@ Shard::Shard(const std::string& name, const ShardOptions& options, store::Store&
              base::BoundedQueue<Message>::Counts::waiting_and_taken),
       gate_([this](const std::string& stream) { inbox_.push_unbounded(Wake{stream}); },
             [this](Answer original) { inbox_.push_unbounded(std::move(original)); }, runs),
+      pace_(options.queue_wait_max),
       instances_(options.limits, options.crowding),
       entities_(options.cached_entities_max),
       thread_([this, name] {
@@ -97,6 +98,7 @@ void Shard::stop() {
 void Shard::on_appended(std::span<store::AppendOutcome> outcomes) { gate_.release(outcomes); }
 
 void Shard::run() {
+  constexpr std::size_t slice = 64;
   std::vector<Message> messages;
   while (next_messages(messages)) {
     // What the next commands need comes up from memory while those before them are executed.
@@ -110,14 +112,23 @@ void Shard::run() {
       if (const Task* task = task_at(step - 2 * apart)) entities_.fetch_rest(task->stream_hash);
       if (step < 3 * apart) continue;
       const std::size_t index = step - 3 * apart;
-      if (index % 64 == 63) inbox_.still_in_hand(messages.size() - index);
+      if (index % slice == slice - 1) {
+        inbox_.still_in_hand(messages.size() - index);
+        keep_pace(slice);
+      }
       std::visit([this](auto& content) { take(std::move(content)); }, messages[index]);
     }
+    const std::size_t rest = messages.size() % slice;
     messages.clear();
     load_some();
     take_due_snapshot();
+    keep_pace(rest);
     cached_entities_.store(entities_.size(), std::memory_order_relaxed);
   }
+}
+
+void Shard::keep_pace(std::size_t done) {
+  if (const auto fit = pace_.done(done, std::chrono::steady_clock::now())) inbox_.fit(*fit);
 }
 
 bool Shard::next_messages(std::vector<Message>& messages) {
@@ -125,7 +136,9 @@ bool Shard::next_messages(std::vector<Message>& messages) {
     inbox_.take_all(messages);
     return true;
   }
-  if (inbox_.wait_all(messages)) return true;
+  const bool more = inbox_.wait_all(messages);
+  pace_.start(std::chrono::steady_clock::now());
+  if (more) return true;
   // Stopping: what is under way may still wake entities that wait for it, with commands taken long ago.
   gate_.wait_below(1);
   return inbox_.take_all(messages) || settling_ > 0;

@@ -22,14 +22,18 @@
 #include "command/entity_cache.h"
 #include "command/gate.h"
 #include "command/instance_pool.h"
+#include "command/pace.h"
 #include "command/slow_lane.h"
 #include "store/store.h"
 
 namespace thalo::command {
 
 struct ShardOptions {
-  std::size_t queue_commands_max = 8192;         // waiting for the shard
-  std::size_t queue_bytes_max = 64u << 20;       // of their payloads
+  std::size_t queue_commands_max = 8192;    // waiting for the shard
+  std::size_t queue_bytes_max = 64u << 20;  // of their payloads
+  // What the last one waiting for the shard waits, at the speed of the last ones; beyond it new ones are refused, but
+  // for Pace::always. 0: as long as it takes.
+  std::chrono::milliseconds queue_wait_max{2000};
   std::size_t entity_queue_commands_max = 1024;  // waiting for one entity that is being rebuilt
   std::size_t appends_under_way_max = 4096;      // beyond it the shard takes no command until the store catches up
   std::size_t cached_entities_max = 10000;
@@ -98,6 +102,7 @@ class Shard final : public store::AppendSink {
   class SnapshotSaver;
 
   void run();
+  void keep_pace(std::size_t done);
   bool next_messages(std::vector<Message>& messages);
   void take(Task task);
   void take(const Wake& wake);
@@ -148,6 +153,7 @@ class Shard final : public store::AppendSink {
   // Of the shard's thread alone.
   std::shared_ptr<const Catalog::Modules> modules_;
   std::uint64_t modules_generation_ = UINT64_MAX;
+  Pace pace_;
   InstancePool instances_;
   EntityCache entities_;
   std::deque<std::string> loading_;  // streams, in turn

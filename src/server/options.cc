@@ -180,6 +180,7 @@ std::variant<Options, Exit> parse_options(int argc, const char* const* argv) {
   std::uint64_t time_limit_ms = static_cast<std::uint64_t>(options.limits.time_per_call.count());
   std::uint64_t snapshot_interval_ms = static_cast<std::uint64_t>(options.snapshot_interval.count());
   std::vector<std::string> snapshot_events_of;
+  std::uint64_t queue_wait_ms = static_cast<std::uint64_t>(options.queue_wait_max.count());
   std::uint64_t fast_lane_time_ms = static_cast<std::uint64_t>(options.fast_lane_time.count());
   std::uint64_t drain_timeout_ms = static_cast<std::uint64_t>(options.drain_timeout.count());
 
@@ -215,6 +216,9 @@ std::variant<Options, Exit> parse_options(int argc, const char* const* argv) {
       .add("--queue-size", options.queue_commands_max,
            "Commands that may wait for one shard before new ones are refused")
       ->check(at_least(1));
+  flags.add("--queue-wait-ms", queue_wait_ms,
+            "How long a command may wait for its shard, at the speed of the last ones, before new ones are refused, in "
+            "milliseconds; 0: --queue-size alone decides");
   flags.add("--message-size-limit", options.message_size_bytes_max, "Bytes of one gRPC request")->check(at_least(1024));
   flags.add("--time-limit-ms", time_limit_ms, "Time one call into a module may take, in milliseconds")
       ->check(at_least(1));
@@ -287,6 +291,7 @@ std::variant<Options, Exit> parse_options(int argc, const char* const* argv) {
   options.limits.time_per_call = std::chrono::milliseconds(time_limit_ms);
   options.snapshot_interval = std::chrono::milliseconds(snapshot_interval_ms);
   options.fast_lane_time = std::chrono::milliseconds(fast_lane_time_ms);
+  options.queue_wait_max = std::chrono::milliseconds(queue_wait_ms);
   options.drain_timeout = std::chrono::milliseconds(drain_timeout_ms);
   return options;
 }

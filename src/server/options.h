@@ -28,6 +28,7 @@ struct Options {
   unsigned net_threads = 1;
   std::size_t read_threads = 2;
   std::size_t queue_commands_max = 8192;
+  std::chrono::milliseconds queue_wait_max{2000};
   std::size_t message_size_bytes_max = std::size_t{32} << 20;  // a published module in Python has some 19 MB
   bool watch_modules = false;
   std::uint64_t snapshot_events = 1000;

@@ -83,6 +83,7 @@ command::RouterOptions router_options(const Options& options) {
   out.shards = options.shards != 0 ? options.shards : std::max(1u, std::thread::hardware_concurrency());
   out.cached_entities_max = options.cached_entities_max;
   out.shard.queue_commands_max = options.queue_commands_max;
+  out.shard.queue_wait_max = options.queue_wait_max;
   out.shard.limits = options.limits;
   out.shard.crowding = options.crowding;
   out.shard.snapshot_events = options.snapshot_events;

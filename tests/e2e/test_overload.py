@@ -97,3 +97,15 @@ def test_ten_times_the_capacity(tmp_path):
         # Afterwards everything within the capacity is accepted again.
         (after,) = run_load(server, 1, 20, 1)
         assert not after.failures and len(after.accepted) == 20 * BATCH
+
+
+def test_callers_are_refused_early_rather_than_kept_waiting(tmp_path):
+    add_module(tmp_path)
+    under_way = 3
+    assert STREAMS * under_way * BATCH < 8192, "they all fit into the queue"
+    for wait_ms, refuses in ((1, True), (0, False)):
+        with runtime(tmp_path, "--shards", "1", "--queue-wait-ms", str(wait_ms)) as server:
+            loads = run_load(server, STREAMS, 20, under_way)
+            refused = [message for load in loads for message in load.failures.get(REFUSED, [])]
+            assert bool(refused) == refuses, (wait_ms, refused[:1])
+            assert all("the command queue of shard-0 is full" in message for message in refused)
