@@ -3,8 +3,8 @@
 // It has a thread of its own, so a target that is slow or away holds nobody but this relay; what waits for it is
 // bounded by the projection's window. A failure is tried again for as long as it takes, with growing pauses. The first
 // attempt after one is a single event and the next ones double, so that an event the target refuses does not bring the
-// target those behind it again and again. A reset of the projection (and a skip, which is one) takes from the relay what
-// it has in hand, a pause stops its attempts, a retry ends its pause.
+// target those behind it again and again. A reset of the projection (and a skip, which is one) takes from the relay
+// what it has in hand, a pause stops its attempts, a retry ends its pause.
 #pragma once
 
 #include <atomic>

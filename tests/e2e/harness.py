@@ -26,6 +26,8 @@ RUNTIME = Path(os.environ.get("THALO_RUNTIME", BUILD / "bin" / "thalo-runtime"))
 # Where runtimes share the code that they compile, so that one with sanitizers need not compile.
 COMPILED = os.environ.get("THALO_COMPILED")
 CLI = BUILD / "bin" / "thalo"
+# How many seconds anything may take before it is taken for hanging: far more than it takes on a crowded machine under a sanitizer.
+PATIENCE = 300
 MODULES = BUILD / "modules"
 
 PROTOS = [
@@ -72,7 +74,7 @@ def free_port():
 class Runtime:
     """One thalo-runtime on a free port, with its log collected."""
 
-    def __init__(self, folder, *flags, env=None, preexec=None, seconds=300, cwd=None):
+    def __init__(self, folder, *flags, env=None, preexec=None, seconds=PATIENCE, cwd=None):
         self.folder = Path(folder)
         self.log = []
         self.ports = []
@@ -109,7 +111,7 @@ class Runtime:
     def text(self):
         return "".join(self.log)
 
-    def wait_for_log(self, text, seconds=120):
+    def wait_for_log(self, text, seconds=PATIENCE):
         end = time.monotonic() + seconds
         while text not in self.text():
             assert time.monotonic() < end, f"no {text!r} in:\n{self.text()}"
@@ -119,34 +121,34 @@ class Runtime:
         """SIGTERM; the exit code."""
         self.channel.close()
         self.process.send_signal(signal.SIGTERM)
-        code = self.process.wait(60)
+        code = self.process.wait(PATIENCE)
         self.reader.join(10)
         return code
 
     def kill(self):
         self.process.kill()
-        self.process.wait(60)
+        self.process.wait(PATIENCE)
         self.channel.close()
         self.reader.join(10)
 
     # gRPC
 
-    def execute(self, category, id, command, payload="{}", timeout=30, **fields):
+    def execute(self, category, id, command, payload="{}", timeout=PATIENCE, **fields):
         request = commands_pb2.ExecuteRequest(category=category, id=id, command=command, payload=payload, **fields)
         return commands_pb2_grpc.CommandsStub(self.channel).Execute(request, timeout=timeout)
 
     def events(self, stream, **fields):
         request = events_pb2.ReadStreamRequest(stream=stream, **fields)
-        return [e for batch in events_pb2_grpc.EventsStub(self.channel).ReadStream(request, timeout=60) for e in batch.events]
+        return [e for batch in events_pb2_grpc.EventsStub(self.channel).ReadStream(request, timeout=PATIENCE) for e in batch.events]
 
     def append(self, stream, *types, data="{}"):
         events = [events_pb2.NewEvent(type=type, data=data) for type in types]
         request = events_pb2.AppendRequest(stream=stream, events=events)
-        return events_pb2_grpc.EventsStub(self.channel).Append(request, timeout=30)
+        return events_pb2_grpc.EventsStub(self.channel).Append(request, timeout=PATIENCE)
 
     def all_events(self):
         stub = events_pb2_grpc.EventsStub(self.channel)
-        return [e for batch in stub.ReadAll(events_pb2.ReadAllRequest(), timeout=60) for e in batch.events]
+        return [e for batch in stub.ReadAll(events_pb2.ReadAllRequest(), timeout=PATIENCE) for e in batch.events]
 
     @property
     def projections(self):
@@ -154,7 +156,7 @@ class Runtime:
 
     def health(self, service=""):
         stub = health_pb2_grpc.HealthStub(self.channel)
-        return stub.Check(health_pb2.HealthCheckRequest(service=service), timeout=10).status
+        return stub.Check(health_pb2.HealthCheckRequest(service=service), timeout=PATIENCE).status
 
     @property
     def command_center(self):
@@ -167,7 +169,7 @@ class Runtime:
 
 
 def thalo(*arguments, **options):
-    return subprocess.run([CLI, *map(str, arguments)], capture_output=True, text=True, timeout=120, **options)
+    return subprocess.run([CLI, *map(str, arguments)], capture_output=True, text=True, timeout=PATIENCE, **options)
 
 
 @contextmanager

@@ -2,11 +2,12 @@
 
 import json
 import threading
+import time
 from pathlib import Path
 
 import grpc
 import pytest
-from harness import add_module, admin_pb2, admin_pb2_grpc, commands_pb2, commands_pb2_grpc, failure, runtime, thalo
+from harness import PATIENCE, add_module, admin_pb2, admin_pb2_grpc, commands_pb2, commands_pb2_grpc, failure, runtime, thalo
 
 
 @pytest.fixture
@@ -19,7 +20,7 @@ def bytes_in(folder):
 
 
 def back_up(server, folder):
-    answers = list(admin_pb2_grpc.AdminStub(server.channel).Backup(admin_pb2.BackupRequest(folder=folder), timeout=60))
+    answers = list(admin_pb2_grpc.AdminStub(server.channel).Backup(admin_pb2.BackupRequest(folder=folder), timeout=PATIENCE))
     return answers[-1]
 
 
@@ -38,7 +39,7 @@ class Load(threading.Thread):
         while True:
             request = commands_pb2.ExecuteRequest(category="counter", id=self.id, command="Increment", payload='{"amount":3}')
             try:
-                events = stub.Execute(request, timeout=30).accepted.events
+                events = stub.Execute(request, timeout=PATIENCE).accepted.events
             except grpc.RpcError:
                 break
             self.acknowledged += [(e.global_position, e.id, e.stream, e.position, e.data) for e in events]
@@ -54,7 +55,7 @@ def test_backup_under_load_and_restore_elsewhere(folder, backups):
     with runtime(folder, "--backup-path", backups) as server:
         load = [Load(server, str(i)) for i in range(4)]
         while sum(len(one.acknowledged) for one in load) < 200:
-            pass
+            time.sleep(0.001)
         before = [list(one.acknowledged) for one in load]
         made = server.thalo("backup", "nightly", "--json")
         assert made.returncode == 0, made.stderr

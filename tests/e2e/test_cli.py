@@ -303,7 +303,7 @@ def test_a_server_that_is_busy_for_a_while_is_given_the_whole_timeout(server):
 
 def test_a_server_that_is_not_there_fails_at_once(server):
     server.stop()
-    # The harness waits for 120 s at most.
+    # The harness does not wait as long as that.
     refused = server.thalo("execute", "counter", "a", "Increment", "{}", "--timeout-ms", "600000")
     assert refused.returncode == 1 and "cannot reach http://127.0.0.1" in refused.stderr, refused
 
