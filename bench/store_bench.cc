@@ -190,7 +190,8 @@ void print_read(const char* name, Read&& read) {
               (cpu_seconds() - cpu) / count * 1e6);
 }
 
-// One stream of 100,000 events that stand together, one of as many strewn over `events` others, and everything.
+// One stream of 100,000 events that stand together, one of as many strewn over `events` others, one that has one of a
+// thousand events, and everything.
 void bench_read(const std::filesystem::path& folder, std::uint64_t events) {
   const auto path = folder / "read";
   auto store = open_store(path);
@@ -203,6 +204,7 @@ void bench_read(const std::filesystem::path& folder, std::uint64_t events) {
   for (std::uint64_t index = 0; index < long_stream; ++index) send("dense-1");
   for (std::uint64_t index = 0; index < events; ++index) {
     if (index % (events / long_stream) == 0) send("sparse-1");
+    if (index % 1000 == 0) send("rare-1");
     send("other-" + std::to_string(index % 5000));
   }
   under_way.wait_for_all();
@@ -233,6 +235,11 @@ void bench_read(const std::filesystem::path& folder, std::uint64_t events) {
       const auto result = value_or_exit(store->read_all({.filter = &filter}, sum));
       return result.shown + result.skipped;
     });
+    // The same events, found in two ways.
+    const thalo::store::Filter rare{.categories = {"rare"}};
+    print_read("one of a thousand, through the index", [&] { return stream("rare-1", forwards); });
+    print_read("one of a thousand, by scanning everything",
+               [&] { return value_or_exit(store->read_all({.filter = &rare}, sum)).shown; });
   };
   read_everything();
   store.reset();

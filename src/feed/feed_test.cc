@@ -324,6 +324,42 @@ TEST_F(FeedTest, ANewProjectionIsDurableBeforeItsFirstEvent) {
   EXPECT_EQ(disk_->read_cursors().at("p").next, 5U);
 }
 
+// Looks, when it has joined, whether its projection is on the disk; and waits there until it may go on.
+class DurableConsumer final : public Consumer {
+ public:
+  DurableConsumer(std::string name, store::MemoryDisk& disk, std::shared_future<void> may_go_on)
+      : name_(std::move(name)), disk_(disk), may_go_on_(std::move(may_go_on)) {}
+  void on_joined(model::GlobalPosition) override {
+    const bool is_durable = disk_.read_cursors().contains(name_);
+    may_go_on_.wait();
+    durable.set_value(is_durable);
+  }
+  void on_events(const Delivery&) override {}
+  void on_stopped(const base::Error&) override {}
+  std::promise<bool> durable;
+
+ private:
+  const std::string name_;
+  store::MemoryDisk& disk_;
+  const std::shared_future<void> may_go_on_;
+};
+
+TEST_F(FeedTest, NewProjectionsAreDurableHoweverManyComeAtOnce) {
+  std::promise<void> all_are_here;
+  const std::shared_future<void> go_on = all_are_here.get_future().share();
+  std::vector<std::shared_ptr<DurableConsumer>> consumers;
+  std::vector<std::unique_ptr<Membership>> memberships;
+  // The first keeps the feed's thread until all others wait: more than are saved in one write.
+  for (int number = 0; number < 1200; ++number) {
+    const std::string name = "p" + std::to_string(number);
+    consumers.push_back(std::make_shared<DurableConsumer>(name, *disk_, go_on));
+    memberships.push_back(*feed_->join({.name = name}, consumers.back()));
+  }
+  all_are_here.set_value();
+  for (const auto& consumer : consumers) EXPECT_TRUE(consumer->durable.get_future().get());
+  feed_->stop();
+}
+
 TEST_F(FeedTest, APlaceMovesPastEventsThatNobodyWants) {
   options_.save_idle_interval = std::chrono::milliseconds(50);
   restart();

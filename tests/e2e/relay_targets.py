@@ -283,20 +283,23 @@ class Http(Target):
 
 
 class CutProxy:
-    """Passes bytes on in both directions, until it is told to cut: then every connection that has passed so many bytes (or answered so many)
-    is closed at once, in the middle of whatever it is."""
+    """Passes bytes on in both directions, until it is told to cut or to freeze: then the connection that first passes so many bytes in a direction
+    is closed at once, in the middle of whatever it is; or passes no more in that direction, and stays open."""
 
     def __init__(self, target_port):
         self.target_port = target_port
         self.listener = socket.create_server(("127.0.0.1", 0))
         self.port = self.listener.getsockname()[1]
-        self.limit = None  # (direction, bytes)
+        self.limit = None  # (direction, bytes, whether to freeze)
         self.cuts = 0
         threading.Thread(target=self._accept, daemon=True).start()
 
     def cut_after(self, direction, size):
         """direction: "to" the target, or "from" it."""
-        self.limit = (direction, size)
+        self.limit = (direction, size, False)
+
+    def freeze_after(self, direction, size):
+        self.limit = (direction, size, True)
 
     def close(self):
         self.listener.close()
@@ -326,6 +329,9 @@ class CutProxy:
                     self.cuts += 1
                     if direction == "to":
                         sink.sendall(data[: len(data) // 2])
+                    if limit[2]:
+                        while source.recv(16384):
+                            pass
                     break
                 sink.sendall(data)
         except OSError:

@@ -196,6 +196,21 @@ def test_connection_cut_mid_batch(target, folder, direction):
             assert duplicates > 0, "a lost confirmation was expected to bring events twice"
 
 
+def test_a_connection_that_freezes_within_a_batch_loses_nothing_of_it(target, folder):
+    """What came before is acknowledged, what comes then is not, and nobody says so."""
+    with target.behind_proxy() as proxy:
+        one = relay(target, "freezing", target.url(proxy.port)).replace("timeout-ms = 5000", "timeout-ms = 1000")
+        with runtime(folder, *configured(folder, one)) as server:
+            append(server, "freezing-0", range(1))
+            check_arrived(target, "freezing", 1)
+            proxy.freeze_after("to", 20000)
+            # One batch of the store, and so one of the relay.
+            append(server, "freezing-1", range(BATCH))
+            wait_until(lambda: proxy.cuts == 1, 60, "nothing was frozen")
+            assert check_arrived(target, "freezing", 1 + BATCH) <= BATCH
+            wait_for_relay(server, f"to-{target.kind}", state="running", lag_events=0)
+
+
 def test_a_frozen_target_holds_nobody_and_is_found_again(target, folder):
     with runtime(folder, *configured(folder, relay(target, "frozen"))) as server:
         append(server, "frozen-0", range(APPEND))
@@ -430,6 +445,32 @@ def test_a_subject_that_no_stream_takes_is_said(nats_server, folder):
         assert "no JetStream stream takes the subject" in one["error"] and "elsewhere.1" in one["error"]
 
 
+# Kafka
+
+
+@pytest.fixture(scope="module")
+def kafka_server(tmp_path_factory):
+    server = Kafka(tmp_path_factory.mktemp("kafka"))
+    yield server.start()
+    server.kill()
+
+
+def test_kafka_has_an_event_once_although_its_acknowledgement_was_lost(kafka_server, folder):
+    """The producer sends again what it has no answer to, and the broker knows it by its number."""
+    # So long that the producer is never given up: a new one has new numbers.
+    patient = relay(kafka_server, "lost", kafka_server.url(kafka_server.proxy.port)).replace("timeout-ms = 5000", "timeout-ms = 100000")
+    with kafka_server.behind_proxy() as proxy, runtime(folder, *configured(folder, patient)) as server:
+        append(server, "lost-0", range(1))
+        check_arrived(kafka_server, "lost", 1)
+        for cut in range(3):
+            proxy.cut_after("from", 0)
+            append(server, f"lost-{cut}", range(BATCH))
+            wait_until(lambda: proxy.cuts == cut + 1, 60, "nothing was cut")
+            wait_for_relay(server, "to-kafka", lag_events=0)
+        assert relays_of(server)["to-kafka"]["error"] == ""
+        assert check_arrived(kafka_server, "lost", 1 + 3 * BATCH) == 0
+
+
 # HTTP
 
 
@@ -562,7 +603,7 @@ def test_a_paused_relay_tries_nothing_until_it_is_resumed(stuck, http_server):
     http_server.accept()
     # Its pause is over, but it is not to go on; the stop waits for a delivery that is under way.
     operate(stuck, "retry")
-    waited = stuck.thalo("projections", "$relay.to-http", "wait", "--event", 2, "--timeout-ms", 500)
+    waited = stuck.thalo("projections", "$relay.to-http", "wait", "--event", 2, "--timeout-ms", 2000)
     assert waited.returncode == 1
     assert "has not passed event 2 yet: it is at 2 of 6, paused" in waited.stderr
     assert (positions_at(http_server), len(refusals_of(http_server))) == ([0, 1], before)
