@@ -105,6 +105,7 @@ base::Result<> look_at_commands(const BuildFlags& flags) {
 
 base::Result<std::vector<build::CheckedCommand>> check(const BuildFlags& flags, const build::Built& built) {
   std::vector<build::SmokeCommand> commands;
+  commands.reserve(flags.check_commands.size());
   for (const std::string& text : flags.check_commands) commands.push_back(command_of(text));
   return build::check_behaviour(built.name, built.component, commands, build::default_cache_folder() / "compiled");
 }
