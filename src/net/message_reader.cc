@@ -48,9 +48,9 @@ base::Result<> MessageReader::check_prefix() {
   }
   body_bytes_ = byte(1) << 24 | byte(2) << 16 | byte(3) << 8 | byte(4);
   if (body_bytes_ > message_bytes_max_) {
-    return base::fail_for_good(base::Code::resource_exhausted, "the message has " + std::to_string(body_bytes_) +
-                                                                   " bytes; the server takes at most " +
-                                                                   std::to_string(message_bytes_max_));
+    return base::fail_for_good(base::Code::resource_exhausted,
+                               "the message has " + std::to_string(body_bytes_) + " bytes; the server takes at most " +
+                                   std::to_string(message_bytes_max_) + ", its --message-size-limit");
   }
   return {};
 }
