@@ -1,20 +1,16 @@
 #include "env/executor.h"
 
 #include <pthread.h>
-#include <sys/resource.h>
-#include <unistd.h>
 
 #include <utility>
 
 namespace thalo::env {
 
-Executor::Executor(std::string name, std::size_t threads, std::size_t queue_max, int niceness)
+Executor::Executor(std::string name, std::size_t threads, std::size_t queue_max)
     : name_(std::move(name)), queue_max_(queue_max) {
   for (std::size_t number = 0; number < threads; ++number) {
-    threads_.emplace_back([this, number, niceness] {
+    threads_.emplace_back([this, number] {
       pthread_setname_np(pthread_self(), (name_.substr(0, 12) + "-" + std::to_string(number)).substr(0, 15).c_str());
-      // On Linux a priority is the thread's own.
-      if (niceness > 0) ::setpriority(PRIO_PROCESS, static_cast<id_t>(::gettid()), niceness);
       run();
     });
   }

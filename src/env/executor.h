@@ -17,8 +17,8 @@ namespace thalo::env {
 class Executor {
  public:
   // `name` is the threads' name (at most 12 bytes are shown) and appears in errors; `queue_max` bounds the work that
-  // waits. With a `niceness` (0 to 19) they, and the threads that their work starts, yield to everyone else.
-  Executor(std::string name, std::size_t threads, std::size_t queue_max, int niceness = 0);
+  // waits.
+  Executor(std::string name, std::size_t threads, std::size_t queue_max);
   ~Executor();
   Executor(const Executor&) = delete;
   Executor& operator=(const Executor&) = delete;

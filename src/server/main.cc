@@ -1,14 +1,17 @@
-// thalo-runtime: reads its settings, runs until SIGTERM or SIGINT, drains.
+// thalo-runtime: reads its settings, runs until SIGTERM or SIGINT, drains. For each module that it compiles it calls
+// itself once more (wasm/compiler.h).
 #include <google/protobuf/stubs/logging.h>
 #include <malloc.h>
 
 #include <csignal>
 #include <ctime>
 #include <iostream>
+#include <string_view>
 
 #include "base/log.h"
 #include "server/options.h"
 #include "server/runtime.h"
+#include "wasm/compiler.h"
 
 namespace {
 
@@ -28,12 +31,20 @@ void tune_allocator() {
 // The signals that end the runtime are blocked in all threads and waited for here.
 sigset_t block_signals() {
   std::signal(SIGPIPE, SIG_IGN);
+  std::signal(SIGCHLD, SIG_DFL);  // a parent that ignored it would have the compilers' ends forgotten
   sigset_t signals;
   sigemptyset(&signals);
   sigaddset(&signals, SIGINT);
   sigaddset(&signals, SIGTERM);
   pthread_sigmask(SIG_BLOCK, &signals, nullptr);
   return signals;
+}
+
+bool is_pending(const sigset_t& signals) {
+  sigset_t pending;
+  sigpending(&pending);
+  sigandset(&pending, &pending, &signals);
+  return sigisemptyset(&pending) == 0;
 }
 
 int wait_for_signal(const sigset_t& signals, thalo::server::Runtime& runtime) {
@@ -49,6 +60,7 @@ int wait_for_signal(const sigset_t& signals, thalo::server::Runtime& runtime) {
 
 int main(int argc, char** argv) {
   tune_allocator();
+  if (argc > 1 && argv[1] == thalo::wasm::compile_component_argument) return thalo::wasm::compile_component(argc, argv);
   auto parsed = thalo::server::parse_options(argc, argv);
   if (const auto* exit = std::get_if<thalo::server::Exit>(&parsed)) {
     (exit->code == 0 ? std::cout : std::cerr) << exit->text;
@@ -59,7 +71,11 @@ int main(int argc, char** argv) {
   // What a client sends wrongly is answered to the client; protobuf would also write a line of its own for it.
   google::protobuf::SetLogHandler(nullptr);
   const sigset_t signals = block_signals();
-  auto runtime = thalo::server::Runtime::start(options);
+  auto runtime = thalo::server::Runtime::start(options, [&] { return is_pending(signals); });
+  if (!runtime && runtime.error().code == thalo::base::Code::cancelled) {
+    log::info("stopped before serving");
+    return 0;
+  }
   if (!runtime) {
     log::error("cannot start", {{"reason", runtime.error().message}});
     return exit_failed;

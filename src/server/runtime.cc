@@ -37,8 +37,8 @@ namespace {
 namespace log = base::log;
 
 constexpr std::size_t read_queue_max = 10000;
-// Compiling a module takes all cores for a while, and clients' commands go first: about a third of their share.
-constexpr int compiling_niceness = 5;
+// How often a start that compiles modules looks whether it should go on.
+constexpr std::chrono::milliseconds interrupted_interval{50};
 // How long a stopping runtime waits for what relays have on its way; what is not confirmed then is sent again later.
 constexpr std::chrono::seconds relay_drain_max{5};
 
@@ -103,18 +103,22 @@ class WiredRuntime final : public Runtime {
         modules_(options.modules_path, *engine_, catalog_, clock_),
         router_(router_options(options), *store_, catalog_, clock_, &answer_runs_),
         readers_("read", options.read_threads, read_queue_max),
-        publisher_("publish", 1, 100, compiling_niceness),
+        publisher_("publish", 1, 100),
         backups_("backup", 1, 4),
         health_(std::set<std::string>(served_services().begin(), served_services().end())) {}
 
   ~WiredRuntime() override { stop(); }
 
-  base::Result<> load_modules() {
-    // Not on this thread: those that compile inherit the priority of the one that starts them.
+  base::Result<> load_modules(const std::function<bool()>& interrupted) {
     std::promise<base::Result<command::ModuleFolder::Loaded>> done;
+    auto result = done.get_future();
     auto posted = publisher_.post([&] { done.set_value(modules_.load_all()); });
     if (!posted) return posted;
-    auto loaded = done.get_future().get();
+    while (result.wait_for(interrupted_interval) != std::future_status::ready) {
+      if (interrupted()) engine_->stop_compiling();
+    }
+    if (interrupted()) return base::fail(base::Code::cancelled, "stopped while modules were loaded");
+    auto loaded = result.get();
     if (!loaded) return std::unexpected(loaded.error());
     if (loaded->modules == 0) {
       log::warn("no module is loaded: build one with `thalo build`, or publish one with `thalo publish`",
@@ -191,6 +195,7 @@ class WiredRuntime final : public Runtime {
   bool stop() override {
     if (stopped_) return drained_;
     stopped_ = true;
+    engine_->stop_compiling();
     if (listener_ != nullptr) {
       health_.set_serving(false);
       drained_ = listener_->drain(std::chrono::steady_clock::now() + options_.drain_timeout);
@@ -230,17 +235,20 @@ class WiredRuntime final : public Runtime {
 
 }  // namespace
 
-base::Result<std::unique_ptr<Runtime>> Runtime::start(const Options& options) {
+base::Result<std::unique_ptr<Runtime>> Runtime::start(const Options& options,
+                                                      const std::function<bool()>& interrupted) {
   store::RocksdbOptions store_options;
   // The versions of the streams of all entities in memory: the index is asked for none of them.
   store_options.head_cache_streams = std::max(store_options.head_cache_streams, options.cached_entities_max);
   store_options.path = options.store_path;
   auto store = store::open_rocksdb_store(store_options);
   if (!store) return std::unexpected(store.error());
-  auto engine = wasm::make_wasmtime_engine({.cache_folder = options.module_cache_path, .log_compiling = true});
+  // This very program, also after its file was replaced.
+  auto engine = wasm::make_wasmtime_engine(
+      {.cache_folder = options.module_cache_path, .log_compiling = true, .compiler_program = "/proc/self/exe"});
   if (!engine) return std::unexpected(engine.error());
   auto runtime = std::make_unique<WiredRuntime>(options, *std::move(store), *std::move(engine));
-  if (auto loaded = runtime->load_modules(); !loaded) return std::unexpected(loaded.error());
+  if (auto loaded = runtime->load_modules(interrupted); !loaded) return std::unexpected(loaded.error());
   if (auto feeding = runtime->start_feed(); !feeding) return std::unexpected(feeding.error());
   if (auto relaying = runtime->start_relays(); !relaying) return std::unexpected(relaying.error());
   if (auto listening = runtime->listen(); !listening) return std::unexpected(listening.error());

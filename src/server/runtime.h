@@ -1,6 +1,7 @@
 // The whole runtime, wired: store, engine, modules, command path, services, listener.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -12,8 +13,9 @@ namespace thalo::server {
 
 class Runtime {
  public:
-  // Opens the store, loads the modules and serves. Errors say which part failed and what to do.
-  static base::Result<std::unique_ptr<Runtime>> start(const Options& options);
+  // Opens the store, loads the modules and serves. Errors say which part failed and what to do. While modules are
+  // compiled, `interrupted` is asked now and then; once it is true, nothing is served: CANCELLED.
+  static base::Result<std::unique_ptr<Runtime>> start(const Options& options, const std::function<bool()>& interrupted);
   virtual ~Runtime() = default;
 
   virtual std::vector<std::string> addresses() const = 0;

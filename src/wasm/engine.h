@@ -104,6 +104,9 @@ class Engine {
   // Compiles (or takes from the cache) and checks a component. INVALID_ARGUMENT says what is wrong with it: no
   // component, another world (what is missing, what it exports), too large.
   virtual base::Result<std::shared_ptr<const Module>> load(std::string name, std::string_view component) = 0;
+  // Ends what compiles in a process of its own, soon: its load, and every later one that must compile, is UNAVAILABLE.
+  // Any thread.
+  virtual void stop_compiling() {}
 };
 
 }  // namespace thalo::wasm

@@ -2,6 +2,8 @@
 
 #include <system_error>
 
+#include "wasm/trap.h"
+
 namespace thalo::wasm {
 namespace {
 
@@ -47,6 +49,22 @@ EngineCore::~EngineCore() {
   }
   wake_.notify_all();
   if (ticker_.joinable()) ticker_.join();
+}
+
+base::Result<ComponentHandle> EngineCore::compile(std::string_view component) const {
+  wasmtime_component_t* raw = nullptr;
+  const ErrorHandle error(wasmtime_component_new(engine_.get(), reinterpret_cast<const std::uint8_t*>(component.data()),
+                                                 component.size(), &raw));
+  if (error == nullptr) return ComponentHandle(raw);
+  return base::fail(Code::invalid_argument, "it is not a valid component: " + innermost_cause(*error));
+}
+
+base::Result<ComponentHandle> EngineCore::deserialize(std::string_view artifact) const {
+  wasmtime_component_t* raw = nullptr;
+  const ErrorHandle error(wasmtime_component_deserialize(
+      engine_.get(), reinterpret_cast<const std::uint8_t*>(artifact.data()), artifact.size(), &raw));
+  if (error == nullptr) return ComponentHandle(raw);
+  return base::fail(Code::internal, innermost_cause(*error));
 }
 
 void EngineCore::advance_epochs() {

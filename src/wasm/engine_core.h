@@ -7,6 +7,7 @@
 #include <memory>
 #include <mutex>
 #include <string>
+#include <string_view>
 #include <thread>
 
 #include "base/result.h"
@@ -24,6 +25,11 @@ class EngineCore {
   EngineCore& operator=(const EngineCore&) = delete;
 
   wasm_engine_t* engine() const { return engine_.get(); }
+
+  // INVALID_ARGUMENT says what is wrong with the component.
+  base::Result<ComponentHandle> compile(std::string_view component) const;
+  // From what wasmtime_component_serialize gave in an engine of the same fingerprint: it is code, and is believed.
+  base::Result<ComponentHandle> deserialize(std::string_view artifact) const;
 
   // Everything that decides whether compiled code of one process is right for another: engine version, settings,
   // target.

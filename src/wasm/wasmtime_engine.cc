@@ -2,6 +2,7 @@
 
 #include "base/log.h"
 #include "wasm/artifact_cache.h"
+#include "wasm/compiler.h"
 #include "wasm/digest.h"
 #include "wasm/engine_core.h"
 #include "wasm/host_imports.h"
@@ -51,7 +52,8 @@ class WasmtimeEngine final : public Engine {
   WasmtimeEngine(std::shared_ptr<const EngineCore> core, EngineOptions options)
       : core_(std::move(core)),
         options_(std::move(options)),
-        cache_(options_.cache_folder, EngineCore::fingerprint()) {}
+        cache_(options_.cache_folder, EngineCore::fingerprint()),
+        compiler_(options_.compiler_program, options_.compiler_limits) {}
 
   base::Result<std::shared_ptr<const Module>> load(std::string name, std::string_view bytes) override {
     const std::string what = "module '" + name + "': ";
@@ -64,6 +66,8 @@ class WasmtimeEngine final : public Engine {
     (*component)->snapshot_format = std::move(*format);
     return std::make_shared<WasmtimeModule>(std::move(*component));
   }
+
+  void stop_compiling() override { compiler_.stop(); }
 
  private:
   base::Result<std::shared_ptr<LoadedComponent>> prepare(std::string name, std::string_view bytes) {
@@ -93,34 +97,43 @@ class WasmtimeEngine final : public Engine {
 
   // From the cache, or compiled now and kept there.
   base::Result<ComponentHandle> compile(const std::string& name, const std::string& digest, std::string_view bytes) {
-    const auto* data = reinterpret_cast<const std::uint8_t*>(bytes.data());
-    wasmtime_component_t* raw = nullptr;
     if (const auto artifact = cache_.find(digest)) {
-      const ErrorHandle error(wasmtime_component_deserialize(
-          core_->engine(), reinterpret_cast<const std::uint8_t*>(artifact->data()), artifact->size(), &raw));
-      if (error == nullptr) return ComponentHandle(raw);
+      auto component = core_->deserialize(*artifact);
+      if (component) return component;
       base::log::warn("a compiled module in the cache is of another engine; it is compiled again",
-                      {{"reason", innermost_cause(*error)}});
+                      {{"reason", component.error().message}});
       cache_.forget(digest);
     }
     if (options_.log_compiling) {
       base::log::info("compiling module, which happens once",
                       {{"module", name}, {"kept_in", options_.cache_folder.string()}});
     }
-    if (const ErrorHandle error(wasmtime_component_new(core_->engine(), data, bytes.size(), &raw)); error != nullptr) {
-      return fail(Code::invalid_argument, "it is not a valid component: " + innermost_cause(*error));
-    }
-    ComponentHandle component(raw);
+    return options_.compiler_program.empty() ? compile_here(digest, bytes) : compile_apart(digest, bytes);
+  }
+
+  base::Result<ComponentHandle> compile_here(const std::string& digest, std::string_view bytes) {
+    auto component = core_->compile(bytes);
+    if (!component) return component;
     ByteVector artifact;
-    if (ErrorHandle(wasmtime_component_serialize(component.get(), artifact.get())) == nullptr) {
+    if (ErrorHandle(wasmtime_component_serialize(component->get(), artifact.get())) == nullptr) {
       cache_.keep(digest, artifact.view());
     }
+    return component;
+  }
+
+  base::Result<ComponentHandle> compile_apart(const std::string& digest, std::string_view bytes) {
+    const auto artifact = compiler_.compile(bytes);
+    if (!artifact) return std::unexpected(artifact.error());
+    auto component = core_->deserialize(*artifact);
+    if (!component) return fail(Code::internal, "the compiler's answer cannot be used: " + component.error().message);
+    cache_.keep(digest, *artifact);
     return component;
   }
 
   const std::shared_ptr<const EngineCore> core_;
   const EngineOptions options_;
   const ArtifactCache cache_;
+  Compiler compiler_;
 };
 
 }  // namespace

@@ -5,16 +5,20 @@
 #include <memory>
 
 #include "base/result.h"
+#include "wasm/compiler.h"
 #include "wasm/engine.h"
 
 namespace thalo::wasm {
 
 struct EngineOptions {
   // Where compiled components are kept, by content hash and engine version. Empty: nothing is kept.
-  std::filesystem::path cache_folder;
+  std::filesystem::path cache_folder = {};
   std::size_t component_size_bytes_max = 64u << 20;
   // Says in the log, before it compiles, that a component is not in the cache: that may take half a minute.
   bool log_compiling = false;
+  // The program that compiles, in a process of its own (compiler.h). Empty: this process does.
+  std::filesystem::path compiler_program = {};
+  CompilerLimits compiler_limits = {};
 };
 
 // Starts the engine and its epoch thread. UNAVAILABLE when the machine refuses what Wasmtime needs.

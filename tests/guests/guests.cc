@@ -49,6 +49,21 @@ std::string make(const Recipe& recipe) {
   return assemble(text);
 }
 
+std::string long_function(int loops, int variables) {
+  std::string declared, set, looping, sum = "(i32.const 0)";
+  for (int i = 0; i < variables; ++i) {
+    const std::string name = "$v" + std::to_string(i);
+    declared += "(local " + name + " i32)";
+    set += "(local.set " + name + " (i32.load (i32.const " + std::to_string(4 * i) + ")))";
+    sum += " (i32.add (local.get " + name + "))";
+  }
+  for (int i = 0; i < loops; ++i) {
+    const std::string name = "$v" + std::to_string(i % variables);
+    looping += "(loop (br_if 0 (local.tee " + name + " (i32.sub (local.get " + name + ") (i32.const 1)))))";
+  }
+  return "(func (export \"long\") (result i32) " + declared + set + looping + sum + ")";
+}
+
 std::string counter() { return make({}); }
 std::string counter_v0_8() { return make({.shell = "v0_8.wat"}); }
 

@@ -24,6 +24,10 @@ struct Recipe {
 // mistake.
 std::string make(const Recipe& recipe);
 
+// For `core-imports`: a function whose compilation takes time and memory with the product of the two, since so many
+// variables live through so many loops.
+std::string long_function(int loops, int variables);
+
 // Any text in the WebAssembly text format as wasm bytes.
 std::string assemble(std::string_view text);
 

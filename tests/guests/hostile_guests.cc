@@ -5,6 +5,7 @@
 #include <exception>
 #include <filesystem>
 #include <fstream>
+#include <stdexcept>
 #include <string>
 #include <vector>
 
@@ -61,6 +62,17 @@ std::vector<Guest> guests() {
   };
 }
 
+// Harmless, but for the seconds that it takes to compile.
+constexpr int slow_loops = 1000, slow_variables = 500;
+
+void write(const std::filesystem::path& file, const Parts& parts) {
+  const auto component = thalo::guests::make({.parts = parts});
+  std::filesystem::create_directories(file.parent_path());
+  std::ofstream out(file, std::ios::binary);
+  out.write(component.data(), static_cast<std::streamsize>(component.size())).flush();
+  if (!out) throw std::runtime_error("cannot write " + file.string());
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -69,12 +81,10 @@ int main(int argc, char** argv) {
     return 2;
   }
   try {
-    std::filesystem::create_directories(argv[1]);
-    for (const auto& [name, parts] : guests()) {
-      const auto component = thalo::guests::make({.parts = parts});
-      std::ofstream file(std::filesystem::path(argv[1]) / (name + ".wasm"), std::ios::binary);
-      if (!file.write(component.data(), static_cast<std::streamsize>(component.size())).flush()) return 1;
-    }
+    const std::filesystem::path folder = argv[1];
+    for (const auto& [name, parts] : guests()) write(folder / (name + ".wasm"), parts);
+    write(folder / "compiling" / "slow.wasm",
+          {{"core-imports", thalo::guests::long_function(slow_loops, slow_variables)}});
   } catch (const std::exception& error) {
     std::fprintf(stderr, "%s\n", error.what());
     return 1;

@@ -1,0 +1,63 @@
+// Compiles components in a process of its own.
+//
+// Compiling keeps a core busy for up to half a minute and takes hundreds of megabytes, for bytes that a client sent.
+// Apart it shares neither allocator nor page tables with the threads that serve, so that it can be given little of the
+// processor without holding them up, and costs only itself when it crashes or runs away.
+#pragma once
+
+#include <sys/types.h>
+
+#include <chrono>
+#include <cstddef>
+#include <filesystem>
+#include <mutex>
+#include <string>
+#include <string_view>
+
+#include "base/result.h"
+
+namespace thalo::wasm {
+
+// What compiling one component may take.
+struct CompilerLimits {
+  std::size_t memory_bytes = std::size_t{4} << 30;  // address space; not in builds with sanitizers, which need more
+  std::chrono::seconds processor_time{600};
+  int niceness = 10;  // more than this process has
+};
+
+// The first argument of a program that is called to compile: it hands over to compile_component().
+inline constexpr std::string_view compile_component_argument = "compile-component";
+
+class Compiler {
+ public:
+  explicit Compiler(std::filesystem::path program, CompilerLimits limits = {});
+  Compiler(const Compiler&) = delete;
+  Compiler& operator=(const Compiler&) = delete;
+
+  // The component's compiled code, for an engine of this build. Any thread; blocks, one component at a time.
+  // INVALID_ARGUMENT: it is no valid component. RESOURCE_EXHAUSTED, for good: beyond a limit, which is named. INTERNAL:
+  // the compiler crashed on it. UNAVAILABLE: the compiler was killed or stopped, or cannot be started.
+  base::Result<std::string> compile(std::string_view component);
+
+  // Kills what is being compiled; it and all later ones are UNAVAILABLE. Any thread.
+  void stop();
+
+ private:
+  struct Ended;
+  base::Result<pid_t> start(int input, int output, int errors);
+  base::Result<Ended> wait_for(pid_t child);
+  base::Error failure(const Ended& ended, std::string_view text) const;
+
+  const std::filesystem::path program_;
+  const CompilerLimits limits_;
+  std::mutex compiling_;  // held while one is compiled
+  std::mutex mutex_;
+  bool stopping_ = false;
+  pid_t child_ = 0;  // not yet waited for; 0: none
+};
+
+// The whole program on the other side: reads the component from standard input, writes its compiled code to standard
+// output, says what is wrong on standard error.
+int compile_component(int argc, char** argv);
+
+}  // namespace thalo::wasm
