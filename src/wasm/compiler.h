@@ -22,7 +22,7 @@ namespace thalo::wasm {
 struct CompilerLimits {
   std::size_t memory_bytes = std::size_t{4} << 30;  // address space; not in builds with sanitizers, which need more
   std::chrono::seconds processor_time{600};
-  int niceness = 10;  // more than this process has
+  int niceness = 19;  // more than this process has: the least of the processor
 };
 
 // The first argument of a program that is called to compile: it hands over to compile_component().
