@@ -110,6 +110,8 @@ std::string read_text(int pipe) {
   std::string text;
   std::array<char, 4096> buffer;
   while (true) {
+    // Who waits for the lock meanwhile has a component to compile, one at a time.
+    // NOLINTNEXTLINE(clang-analyzer-unix.BlockInCriticalSection)
     const ssize_t count = ::read(pipe, buffer.data(), buffer.size());
     if (count < 0 && errno == EINTR) continue;
     if (count <= 0) break;
@@ -185,6 +187,7 @@ base::Result<pid_t> Compiler::start(int input, int output, int errors) {
                                           std::to_string(limits_.processor_time.count()),
                                           std::to_string(limits_.niceness)};
   std::vector<char*> arguments;
+  arguments.reserve(words.size() + 1);
   for (const std::string& word : words) arguments.push_back(const_cast<char*>(word.c_str()));
   arguments.push_back(nullptr);
 
