@@ -8,9 +8,51 @@
 #include "base/json.h"
 #include "base/log.h"
 #include "base/result.h"
+#include "base/shared_text.h"
 
 namespace thalo::base {
 namespace {
+
+TEST(SharedText, CopiesShareTheirBytesAndOutliveEachOther) {
+  SharedText copy;
+  EXPECT_EQ(copy, "");
+  {
+    const auto text = SharedText::joined({"counter", "-", "", "a"});
+    copy = text;
+    EXPECT_TRUE(copy.is_same(text));
+    EXPECT_EQ(copy.view().data(), text.view().data());
+  }
+  EXPECT_EQ(copy, "counter-a");
+  const SharedText other = "counter-a";
+  EXPECT_EQ(copy, other);
+  EXPECT_FALSE(copy.is_same(other));
+  EXPECT_LT(copy, SharedText("counter-b"));
+  const SharedText moved = std::move(copy);
+  EXPECT_EQ(moved, other);
+  EXPECT_EQ(copy, SharedText()) << "moved from: empty";
+}
+
+TEST(SharedText, HasABound) {
+  EXPECT_EQ(SharedText(std::string(SharedText::size_bytes_max, 'x')).view().size(), SharedText::size_bytes_max);
+  EXPECT_THROW(SharedText(std::string(SharedText::size_bytes_max + 1, 'x')), std::length_error);
+}
+
+TEST(SharedText, ThreadsCopyAndDropItAsTheyLike) {
+  std::vector<std::thread> threads;
+  {
+    const SharedText text = "counter-a";
+    for (int number = 0; number < 4; ++number) {
+      threads.emplace_back([text] {
+        for (int round = 0; round < 10'000; ++round) {
+          SharedText copy = text;
+          const SharedText again = std::move(copy);
+          ASSERT_EQ(again, "counter-a");
+        }
+      });
+    }
+  }
+  for (auto& thread : threads) thread.join();
+}
 
 TEST(BoundedQueue, RefusesBeyondItsBoundAndNamesItself) {
   BoundedQueue<int> queue("shard 3", 2);

@@ -71,7 +71,7 @@ void EntityCache::fetch_rest(std::uint64_t hash) const {
 std::size_t EntityCache::slot_of(std::string_view stream, std::uint64_t hash) const {
   const std::uint32_t tag = tag_of(hash);
   std::size_t at = tag & mask();
-  while (slots_[at].place != 0 && (slots_[at].tag != tag || entity(slots_[at].place).stream().text() != stream))
+  while (slots_[at].place != 0 && (slots_[at].tag != tag || entity(slots_[at].place).stream().view() != stream))
     at = (at + 1) & mask();
   return at;
 }
@@ -145,7 +145,7 @@ void EntityCache::trim(List& list) {
   for (int steps = 0; steps < steps_max && size_ >= capacity_ && place != 0; ++steps) {
     const Place newer = links_[place].newer;
     const Entity& candidate = entity(place);
-    if (candidate.state == EntityState::ready && !candidate.has_appends_under_way()) remove(candidate.stream().text());
+    if (candidate.state == EntityState::ready && !candidate.has_appends_under_way()) remove(candidate.stream().view());
     place = newer;
   }
 }

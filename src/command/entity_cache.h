@@ -32,7 +32,7 @@ enum class TaskKind : std::uint8_t {
 struct Task {
   Task(TaskKind what, model::Command of, std::unique_ptr<Caller> from)
       : kind(what),
-        stream_hash(store::stream_hash(of.stream.text())),
+        stream_hash(store::stream_hash(of.stream.view())),
         command(std::move(of)),
         caller(std::move(from)) {}
   Task(Task&&) noexcept = default;

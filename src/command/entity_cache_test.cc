@@ -66,12 +66,12 @@ TEST(EntityCache, ThrowsOutExactlyTheLeastRecentlyUsed) {
     for (int step = 0; step < 5'000; ++step) {
       const std::size_t number = random() % names;
       const auto stream = name(number);
-      const std::uint64_t hash = store::stream_hash(stream.text());
+      const std::uint64_t hash = store::stream_hash(stream.view());
       if (random() % 10 == 0) {
-        cache.remove(stream.text());
+        cache.remove(stream.view());
         expected.remove(number);
       } else if (random() % 2 == 0 || expected.has(number)) {
-        Entity* const found = cache.find(stream.text(), hash);
+        Entity* const found = cache.find(stream.view(), hash);
         ASSERT_EQ(found != nullptr, expected.has(number));
         if (found != nullptr) {
           ASSERT_EQ(found->stream(), stream);
@@ -88,7 +88,7 @@ TEST(EntityCache, ThrowsOutExactlyTheLeastRecentlyUsed) {
       }
       ASSERT_EQ(cache.size(), expected.size());
       for (std::size_t each = 0; each < names; ++each)
-        ASSERT_EQ(cache.peek(name(each).text()) != nullptr, expected.has(each)) << "seed " << seed << ", step " << step;
+        ASSERT_EQ(cache.peek(name(each).view()) != nullptr, expected.has(each)) << "seed " << seed << ", step " << step;
     }
   }
 }
@@ -99,13 +99,13 @@ TEST(EntityCache, EntitiesKeepTheirPlaceWhileItGrowsAndShrinks) {
   std::vector<Entity*> entities;
   for (std::size_t number = 0; number < count; ++number) {
     const auto stream = name(number);
-    entities.push_back(&cache.add(stream, store::stream_hash(stream.text())));
+    entities.push_back(&cache.add(stream, store::stream_hash(stream.view())));
     entities.back()->version = number;
   }
-  for (std::size_t number = 0; number < count; number += 2) cache.remove(name(number).text());
+  for (std::size_t number = 0; number < count; number += 2) cache.remove(name(number).view());
   EXPECT_EQ(cache.size(), count / 2);
   for (std::size_t number = 0; number < count; ++number) {
-    Entity* const found = cache.find(name(number).text());
+    Entity* const found = cache.find(name(number).view());
     if (number % 2 == 0) {
       ASSERT_EQ(found, nullptr);
       continue;

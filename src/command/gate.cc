@@ -15,7 +15,8 @@ base::Error computed_from_lost_events(const Answer& answer) {
 
 }  // namespace
 
-Gate::Gate(std::function<void(const std::string&)> on_wake, std::function<void(Answer)> on_original, AnswerRuns* runs)
+Gate::Gate(std::function<void(const base::SharedText&)> on_wake, std::function<void(Answer)> on_original,
+           AnswerRuns* runs)
     : on_wake_(std::move(on_wake)), on_original_(std::move(on_original)), runs_(runs) {}
 
 void Gate::hold_for_append(Answer answer) {
@@ -105,7 +106,7 @@ void Gate::pass_on(std::vector<Held>& released) {
     Answer& answer = held.answer;
     if (held.is_append) {
       Flight& flight = *answer.flight;
-      if (flight.appends.fetch_sub(1) == 1 && flight.wake_wanted.exchange(false)) on_wake_(flight.stream.text());
+      if (flight.appends.fetch_sub(1) == 1 && flight.wake_wanted.exchange(false)) on_wake_(flight.stream.shared());
     }
     if (answer.original) {
       on_original_(std::move(answer));

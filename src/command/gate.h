@@ -37,7 +37,7 @@ struct Flight {
 
 // The stored events that answer a repeated command id.
 struct OriginalEvents {
-  std::string stream;
+  base::SharedText stream;
   model::Position first = 0;
   std::uint32_t count = 0;
 };
@@ -54,7 +54,7 @@ class Gate {
   // `on_wake` is told the stream whose last append has an outcome when its Flight wants it; `on_original` gets answers
   // whose stored events are now readable. Both are called on the committer thread. `runs` may be null; it must outlive
   // the gate.
-  Gate(std::function<void(const std::string& stream)> on_wake, std::function<void(Answer)> on_original,
+  Gate(std::function<void(const base::SharedText& stream)> on_wake, std::function<void(Answer)> on_original,
        AnswerRuns* runs);
 
   // Shard thread, before the append reaches the store: the answer waits for the append's outcome.
@@ -77,7 +77,7 @@ class Gate {
   static void settle(Held& held, base::Result<store::Appended>* appended);
   void pass_on(std::vector<Held>& released);
 
-  const std::function<void(const std::string&)> on_wake_;
+  const std::function<void(const base::SharedText&)> on_wake_;
   const std::function<void(Answer)> on_original_;
   AnswerRuns* const runs_;
   std::mutex mutex_;

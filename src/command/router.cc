@@ -167,7 +167,7 @@ base::Result<Task> Router::check(AppendRequest& request) const {
 }
 
 base::Result<> Router::describe(const model::StreamName& stream, std::function<void(const EntityDescription&)> show) {
-  return shard_of(store::stream_hash(stream.text())).describe(stream.text(), std::move(show));
+  return shard_of(store::stream_hash(stream.view())).describe(stream.text(), std::move(show));
 }
 
 Shard& Router::shard_of(std::uint64_t stream_hash) { return *shards_[stream_hash % shards_.size()]; }

@@ -17,7 +17,7 @@ using base::Error;
 
 std::size_t size_of(const Task& task) {
   std::size_t size_bytes =
-      task.command.payload.size() + task.command.metadata.size() + task.command.stream.text().size();
+      task.command.payload.size() + task.command.metadata.size() + task.command.stream.view().size();
   for (const model::NewEvent& event : task.events)
     size_bytes += event.type.size() + event.data.size() + event.metadata.size();
   return size_bytes;
@@ -64,7 +64,7 @@ Shard::Shard(const std::string& name, const ShardOptions& options, store::Store&
       slow_lane_(slow_lane),
       inbox_("the command queue of " + name, options.queue_commands_max, options.queue_bytes_max,
              base::BoundedQueue<Message>::Counts::waiting_and_taken),
-      gate_([this](const std::string& stream) { inbox_.push_unbounded(Wake{stream}); },
+      gate_([this](const base::SharedText& stream) { inbox_.push_unbounded(Wake{stream}); },
             [this](Answer original) { inbox_.push_unbounded(std::move(original)); }, runs),
       pace_(options.queue_wait_max),
       instances_(options.limits, options.crowding),
@@ -146,7 +146,7 @@ bool Shard::next_messages(std::vector<Message>& messages) {
 
 void Shard::take(Task task) {
   if (auto reason = given_up(task)) return task.caller->answer(std::unexpected(*std::move(reason)));
-  const std::string& stream = task.command.stream.text();
+  const std::string_view stream = task.command.stream.view();
   // An append needs no state, so it is no use of the entity.
   Entity* entity = task.kind == TaskKind::append ? entities_.peek(stream, task.stream_hash)
                                                  : entities_.find(stream, task.stream_hash);
@@ -227,7 +227,7 @@ void Shard::pass_to_slow_lane(Task task) {
 
 void Shard::hand_over(Entity& entity) {
   std::vector<Task> waiting = entity.take_waiting();
-  const std::string stream = entity.stream().text();
+  const base::SharedText stream = entity.stream().shared();
   entities_.remove(stream);
   for (Task& task : waiting) pass_to_slow_lane(std::move(task));
 }
@@ -249,7 +249,7 @@ void Shard::execute(Entity& entity, Task task) {
   if (!command.id.empty() && task.kind == TaskKind::execute) {
     if (const auto original = entity.command_ids.find(command.id)) {
       return gate_.let_out({std::move(task.caller), model::Accepted{}, entity.flight,
-                            OriginalEvents{entity.stream().text(), original->first, original->count}});
+                            OriginalEvents{entity.stream().shared(), original->first, original->count}});
     }
   }
   if (!command.expected_version.accepts(entity.version)) {
@@ -340,7 +340,7 @@ base::Result<> Shard::hand_to_store(const std::shared_ptr<Flight>& flight, model
   // The chain's flag lives in the flight: one append of this incarnation that fails takes those decided on top of it
   // along.
   auto queued = store_.append(
-      {flight->stream.text(), expected, std::move(events), task.command.time_ms, 0,
+      {flight->stream.shared(), expected, std::move(events), task.command.time_ms, 0,
        task.kind == TaskKind::append ? nullptr : std::shared_ptr<std::atomic<bool>>(flight, &flight->failed)},
       *this);
   if (!queued) task.caller = gate_.take_back().caller;

@@ -88,14 +88,14 @@ class Shard final : public store::AppendSink {
 
  private:
   struct Wake {
-    std::string stream;
+    base::SharedText stream;
   };
   struct Describe {
     std::string stream;
     std::function<void(const EntityDescription&)> show;
   };
   struct SaveSnapshot {
-    std::string stream;
+    base::SharedText stream;
     store::Snapshot snapshot;
   };
   using Message = std::variant<Task, Wake, Answer, Describe, SaveSnapshot>;
@@ -156,9 +156,9 @@ class Shard final : public store::AppendSink {
   Pace pace_;
   InstancePool instances_;
   EntityCache entities_;
-  std::deque<std::string> loading_;  // streams, in turn
+  std::deque<base::SharedText> loading_;  // streams, in turn
   std::size_t settling_ = 0;
-  std::deque<std::string> snapshots_due_;
+  std::deque<base::SharedText> snapshots_due_;
 
   std::atomic<std::size_t> cached_entities_ = 0;
   std::thread thread_;

@@ -43,14 +43,14 @@ void Shard::start_loading(Entity& entity) {
   entity.seat = *std::move(seat);
   if (!restore_snapshot(entity)) return;
   // Most streams are shorter than a slice and ready at once; a longer one takes its turn with the others.
-  const std::string stream = entity.stream().text();
+  const base::SharedText stream = entity.stream().shared();
   if (!load_slice(entity)) loading_.push_back(stream);
 }
 
 void Shard::load_some() {
   // One slice for each entity that is loading, then the commands that came meanwhile.
   for (std::size_t turns = loading_.size(); turns > 0; --turns) {
-    std::string stream = std::move(loading_.front());
+    base::SharedText stream = std::move(loading_.front());
     loading_.pop_front();
     Entity* entity = entities_.find(stream);
     if (entity == nullptr || entity->state != EntityState::loading) continue;
@@ -61,7 +61,7 @@ void Shard::load_some() {
 bool Shard::load_slice(Entity& entity) {
   const bool careful = entity.preparation != nullptr && entity.version >= entity.preparation->careful_from;
   Slice slice(careful ? 1 : options_.replay_slice_events, options_.replay_slice_bytes);
-  auto read = store_.read_stream({.stream = entity.stream().text(),
+  auto read = store_.read_stream({.stream = entity.stream().view(),
                                   .from = entity.version,
                                   .direction = store::Direction::forwards,
                                   .limit = UINT64_MAX,
@@ -113,7 +113,7 @@ bool Shard::load_slice(Entity& entity) {
 
 void Shard::fail_loading(Entity& entity, const base::Error& error) {
   std::vector<Task> waiting = entity.take_waiting();
-  const std::string stream = entity.stream().text();
+  const base::SharedText stream = entity.stream().shared();
   entities_.remove(stream);
   for (Task& task : waiting) task.caller->answer(std::unexpected(error));
 }

@@ -71,13 +71,13 @@ void Shard::note_version(Entity& entity) {
   if (events == 0 || entity.version - entity.snapshot_version < events) return;
   if (std::chrono::steady_clock::now() - entity.snapshot_time < options_.snapshot_interval) return;
   entity.snapshot_due = true;
-  snapshots_due_.push_back(entity.stream().text());
+  snapshots_due_.push_back(entity.stream().shared());
 }
 
 void Shard::take_due_snapshot() {
   // One between two batches of commands.
   if (snapshots_due_.empty()) return;
-  const std::string stream = std::move(snapshots_due_.front());
+  const base::SharedText stream = std::move(snapshots_due_.front());
   snapshots_due_.pop_front();
   Entity* entity = entities_.peek(stream);
   if (entity == nullptr) return;
@@ -99,13 +99,13 @@ void Shard::take_snapshot(Entity& entity) {
   entity.snapshot_version = entity.version;
   store::Snapshot snapshot{entity.version, module.digest(), module.snapshot_format().value_or(""),
                            pack(*state, entity.command_ids)};
-  gate_.let_out({std::make_unique<SnapshotSaver>(inbox_, SaveSnapshot{entity.stream().text(), std::move(snapshot)}),
+  gate_.let_out({std::make_unique<SnapshotSaver>(inbox_, SaveSnapshot{entity.stream().shared(), std::move(snapshot)}),
                  model::Accepted{}, entity.flight, std::nullopt});
 }
 
 void Shard::take(const SaveSnapshot& save) {
   if (auto saved = store_.save_snapshot(save.stream, save.snapshot); !saved) {
-    base::log::warn("snapshot not stored", {{"stream", save.stream}, {"reason", saved.error().message}});
+    base::log::warn("snapshot not stored", {{"stream", std::string(save.stream)}, {"reason", saved.error().message}});
   }
 }
 
@@ -113,11 +113,11 @@ bool Shard::restore_snapshot(Entity& entity) {
   const std::shared_ptr<const wasm::Module> module = entity.seat.slot().module();
   if (!module->snapshot_format()) return true;
   if (entity.preparation != nullptr && entity.preparation->careful_from != UINT64_MAX) return true;
-  auto stored = store_.load_snapshot(entity.stream().text());
+  auto stored = store_.load_snapshot(entity.stream().view());
   // A snapshot is a cache: whatever is wrong with it, the events are replayed.
   if (!stored || !*stored) return true;
   const store::Snapshot& snapshot = **stored;
-  auto version = store_.stream_version(entity.stream().text());
+  auto version = store_.stream_version(entity.stream().view());
   if (!version || snapshot.version > *version || !fits(snapshot, *module)) return true;
   auto unpacked = unpack(snapshot.data);
   auto restored = unpacked ? entity.seat.instance().restore(entity.seat.handle(), unpacked->state)
@@ -129,7 +129,7 @@ bool Shard::restore_snapshot(Entity& entity) {
   }
   base::log::warn("snapshot cannot be restored; replaying the events instead",
                   {{"stream", entity.stream().text()}, {"reason", restored.error().message}});
-  if (auto deleted = store_.delete_snapshot(entity.stream().text()); !deleted) {
+  if (auto deleted = store_.delete_snapshot(entity.stream().view()); !deleted) {
     base::log::warn("snapshot not deleted", {{"stream", entity.stream().text()}, {"reason", deleted.error().message}});
   }
   entity.seat.slot().check();

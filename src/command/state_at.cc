@@ -21,7 +21,7 @@ base::Result<StateAt> state_at(store::Store& store, const wasm::Module& module, 
                                          "' offers no snapshots, so its state cannot be shown; the SDK's README says "
                                          "how to give it a snapshot format");
   }
-  auto version = store.stream_version(stream.text());
+  auto version = store.stream_version(stream.view());
   if (!version) return std::unexpected(version.error());
   if (until.version && *until.version > *version) {
     return fail(Code::out_of_range, "stream " + stream.text() + " has " + base::counted(*version, "event") + ", not " +
@@ -37,7 +37,7 @@ base::Result<StateAt> state_at(store::Store& store, const wasm::Module& module, 
   while (out.version < end) {
     Slice slice(slice_events, slice_bytes);
     bool later = false;
-    auto read = store.read_stream({.stream = stream.text(),
+    auto read = store.read_stream({.stream = stream.view(),
                                    .from = out.version,
                                    .direction = store::Direction::forwards,
                                    .limit = end - out.version},

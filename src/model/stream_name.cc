@@ -75,10 +75,7 @@ base::Result<> check_event_type(std::string_view type) {
 base::Result<StreamName> StreamName::make(std::string_view category, std::string_view id) {
   if (auto ok = check_category(category); !ok) return std::unexpected(ok.error());
   if (auto ok = check_entity_id(id); !ok) return std::unexpected(ok.error());
-  std::string text;
-  text.reserve(category.size() + 1 + id.size());
-  text.append(category).append(1, '-').append(id);
-  return StreamName(std::move(text), category.size());
+  return StreamName(base::SharedText::joined({category, "-", id}));
 }
 
 base::Result<StreamName> StreamName::parse(std::string_view text) {

@@ -58,9 +58,9 @@ void describe(const std::shared_ptr<net::UnaryCall>& call, const EntitiesContext
   auto entity = find_entity(context, request->category(), request->id());
   if (!entity) return call->fail(std::move(entity.error()));
   const auto& [stream, module] = *entity;
-  auto version = context.store.stream_version(stream.text());
+  auto version = context.store.stream_version(stream.view());
   if (!version) return call->fail(std::move(version.error()));
-  auto snapshot = context.store.load_snapshot(stream.text());
+  auto snapshot = context.store.load_snapshot(stream.view());
   if (!snapshot) return call->fail(std::move(snapshot.error()));
 
   v1::DescribeEntityResponse response;

@@ -40,9 +40,10 @@ void Committer::close() {
 
 base::Result<> Committer::check(const Append& append) const {
   if (append.events.empty())
-    return fail(Code::invalid_argument, "an append to stream " + append.stream + " needs at least one event");
+    return fail(Code::invalid_argument,
+                "an append to stream " + std::string(append.stream) + " needs at least one event");
   if (append.events.size() > limits_.append_events_max) {
-    return fail(Code::invalid_argument, "an append to stream " + append.stream + " has " +
+    return fail(Code::invalid_argument, "an append to stream " + std::string(append.stream) + " has " +
                                             number(append.events.size()) + " events and may have " +
                                             number(limits_.append_events_max) + "; split it");
   }
@@ -54,8 +55,9 @@ base::Result<> Committer::append(Append append, AppendSink& sink) {
   EncodedEvents events(append.stream, append.time_ms, append.events);
   const std::size_t size_bytes = events.size_bytes();
   if (size_bytes > limits_.append_bytes_max) {
-    return fail(Code::invalid_argument, "an append to stream " + append.stream + " has " + number(size_bytes) +
-                                            " bytes and may have " + number(limits_.append_bytes_max) + "; split it");
+    return fail(Code::invalid_argument, "an append to stream " + std::string(append.stream) + " has " +
+                                            number(size_bytes) + " bytes and may have " +
+                                            number(limits_.append_bytes_max) + "; split it");
   }
   auto pin = heads_.pin(append.stream);
   if (!pin) return std::unexpected(std::move(pin.error()));
@@ -112,7 +114,7 @@ base::Result<Appended> Committer::place(Pending& pending, model::GlobalPosition&
                                    "; read it again and decide anew");
   }
   const Appended appended{next, version, pending.events.count()};
-  placed_.push_back({pending.head.stream(), pending.head.hash(), &pending.events, next, version});
+  placed_.push_back({&pending.head.stream(), pending.head.hash(), &pending.events, next, version});
   next += appended.count;
   pending.head.set_version(version + appended.count);
   return appended;

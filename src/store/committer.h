@@ -30,7 +30,7 @@ namespace thalo::store {
 
 // An append that passed its check, with its place.
 struct PlacedAppend {
-  std::string_view stream;
+  const base::SharedText* stream = nullptr;
   std::uint64_t hash = 0;  // stream_hash
   const EncodedEvents* events = nullptr;
   model::GlobalPosition first_global_position = 0;

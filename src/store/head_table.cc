@@ -18,7 +18,7 @@ struct HeadTable::Head {
   std::uint64_t version = 0;
   std::uint32_t pins = 0;
   bool known = false;  // the lookup is done
-  std::string stream;
+  base::SharedText stream;
 };
 
 // A hash table with chains, whose entries are used again: a stream that comes in place of another costs no allocation.
@@ -39,7 +39,7 @@ struct alignas(64) HeadTable::Shard {
     return head;
   }
 
-  Head* insert(std::string_view stream, std::uint64_t hash) {
+  Head* insert(const base::SharedText& stream, std::uint64_t hash) {
     if (size == buckets.size()) grow();
     if (spare.empty()) spare.push_back(&heads.emplace_back());
     Head* const head = spare.back();
@@ -58,6 +58,7 @@ struct alignas(64) HeadTable::Shard {
     Head** link = &bucket_of(head->hash);
     while (*link != head) link = &(*link)->next_in_bucket;
     *link = head->next_in_bucket;
+    head->stream = {};
     --size;
     spare.push_back(head);
   }
@@ -75,7 +76,7 @@ struct alignas(64) HeadTable::Shard {
   }
 };
 
-std::string_view HeadTable::Pin::stream() const { return head_->stream; }
+const base::SharedText& HeadTable::Pin::stream() const { return head_->stream; }
 std::uint64_t HeadTable::Pin::hash() const { return head_->hash; }
 std::uint64_t HeadTable::Pin::version() const { return head_->version; }
 void HeadTable::Pin::set_version(std::uint64_t version) { head_->version = version; }
@@ -86,7 +87,7 @@ void HeadTable::Pin::release() {
   Shard& shard = *head->shard;
   const std::lock_guard lock(shard.mutex);
   if (--head->pins != 0) return;
-  shard.idle.put(head->stream, head->hash, head->version);
+  shard.idle.put(std::move(head->stream), head->hash, head->version);
   shard.erase(head);
 }
 
@@ -97,11 +98,11 @@ HeadTable::HeadTable(std::size_t idle_max, Lookup lookup)
 
 HeadTable::~HeadTable() = default;
 
-base::Result<HeadTable::Pin> HeadTable::pin(std::string_view stream) {
+base::Result<HeadTable::Pin> HeadTable::pin(const base::SharedText& stream) {
   return pin(stream, stream_hash(stream), lookup_);
 }
 
-base::Result<HeadTable::Pin> HeadTable::pin(std::string_view stream, std::uint64_t hash, const Lookup& lookup) {
+base::Result<HeadTable::Pin> HeadTable::pin(const base::SharedText& stream, std::uint64_t hash, const Lookup& lookup) {
   // Chosen by other bits of the hash than those that choose the bucket.
   Shard& shard = (*shards_)[(hash >> 48) % shard_count];
   std::unique_lock lock(shard.mutex);

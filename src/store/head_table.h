@@ -5,8 +5,8 @@
 // and moves the version. A stream stays pinned until its append is committed *and published to the index*; so a stream
 // that is in nobody's hands can be forgotten and looked up again without missing an event.
 //
-// Memory: one entry per append in the queue, plus the versions of up to `idle_max` streams that were used last, 69
-// bytes each (idle_versions.h).
+// Memory: one entry per append in the queue, plus the versions of up to `idle_max` streams that were used last, 20
+// bytes each (idle_versions.h). A stream's name is that of who appended to it last.
 #pragma once
 
 #include <array>
@@ -17,6 +17,7 @@
 #include <utility>
 
 #include "base/result.h"
+#include "base/shared_text.h"
 
 namespace thalo::store {
 
@@ -35,7 +36,7 @@ class HeadTable {
     }
     ~Pin() { release(); }
 
-    std::string_view stream() const;
+    const base::SharedText& stream() const;
     std::uint64_t hash() const;
     // The number of events that are committed or about to be. The committer only.
     std::uint64_t version() const;
@@ -58,10 +59,10 @@ class HeadTable {
   ~HeadTable();
 
   // Any thread. An error is the lookup's.
-  base::Result<Pin> pin(std::string_view stream);
+  base::Result<Pin> pin(const base::SharedText& stream);
   // The same with a lookup for this time. If it is called, what it tells is the number of committed events until the
   // pin is released or used for an append.
-  base::Result<Pin> pin(std::string_view stream, std::uint64_t hash, const Lookup& lookup);
+  base::Result<Pin> pin(const base::SharedText& stream, std::uint64_t hash, const Lookup& lookup);
 
   // Streams in the table, pinned or idle.
   std::size_t size() const;

@@ -1,5 +1,6 @@
 #include "store/record.h"
 
+#include "base/shared_text.h"
 #include "store/varint.h"
 
 namespace thalo::store {
@@ -64,6 +65,7 @@ base::Result<Record> decode_record(model::GlobalPosition at, std::string_view by
   record.event.time_ms = static_cast<std::int64_t>(get_fixed64(bytes));
   bytes.remove_prefix(sizeof record.event.time_ms);
   if (!take_text(bytes, record.event.stream)) return damaged(at, "its stream name is cut short");
+  if (record.event.stream.size() > base::SharedText::size_bytes_max) return damaged(at, "its stream name is too long");
   if (!take_text(bytes, record.event.type)) return damaged(at, "its type is cut short");
   if (!take_text(bytes, record.event.metadata)) return damaged(at, "its metadata is cut short");
   record.event.data = bytes;

@@ -1,6 +1,7 @@
 // The embedded store: RocksDB below a folder. What is on disk: docs/format.md; how it works: README.md.
 #pragma once
 
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
@@ -23,6 +24,10 @@ struct RocksdbOptions {
   std::size_t index_buffer_bytes = std::size_t{8} << 20;
   // Streams whose version is remembered because they were appended to last.
   std::size_t head_cache_streams = 32'768;
+
+  // How long the thread that writes the stream index rests after each small step, so that it never keeps a core from
+  // the commands for long; not when it falls behind.
+  std::chrono::milliseconds index_rest{5};
 
   // For a store that is made: events per stretch of the stream index. Fixed for the life of a store.
   std::uint32_t stretch_events = 65'536;

@@ -18,6 +18,7 @@
 
 #include "base/function_ref.h"
 #include "base/result.h"
+#include "base/shared_text.h"
 #include "model/command.h"
 #include "model/event.h"
 #include "store/backup.h"
@@ -26,7 +27,7 @@ namespace thalo::store {
 
 // The events of one command (or one direct append) for one stream: stored all or none.
 struct Append {
-  std::string stream = {};  // a valid stream name; the caller has checked it
+  base::SharedText stream = {};  // a valid stream name; the caller has checked it
   model::ExpectedVersion expected = model::ExpectedVersion::any();
   std::vector<model::NewEvent> events = {};  // at least one
   std::int64_t time_ms = 0;

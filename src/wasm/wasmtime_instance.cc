@@ -102,7 +102,7 @@ base::Result<EntityHandle> WasmtimeInstance::create(const model::StreamName& str
   }
   const RawValue id = string_argument(stream.id());
   Value result;
-  const GuestStore::Call about{.function = "constructor", .stream = stream.text()};
+  const GuestStore::Call about{.function = "constructor", .stream = stream.view()};
   if (auto ok = store_->call(functions_.constructor, {&id, 1}, {result.get(), 1}, about); !ok)
     return std::unexpected(ok.error());
   if (result.raw().kind != WASMTIME_COMPONENT_RESOURCE) {
@@ -110,10 +110,10 @@ base::Result<EntityHandle> WasmtimeInstance::create(const model::StreamName& str
                          "module '" + store_->component().name + "': its constructor did not answer with an entity"});
   }
   ++created_;
-  return put(ResourceHandle(wasmtime_component_resource_any_clone(result.raw().of.resource)), stream.text());
+  return put(ResourceHandle(wasmtime_component_resource_any_clone(result.raw().of.resource)), stream.shared());
 }
 
-EntityHandle WasmtimeInstance::put(ResourceHandle resource, const std::string& stream) {
+EntityHandle WasmtimeInstance::put(ResourceHandle resource, const base::SharedText& stream) {
   std::uint32_t index = 0;
   if (free_slots_.empty()) {
     index = static_cast<std::uint32_t>(slots_.size());
@@ -147,8 +147,9 @@ void WasmtimeInstance::drop(EntityHandle entity) {
   (*slot)->generation = ((*slot)->generation + 1) & generation_mask;
   free_slots_.push_back(entity.value & ((1u << slot_bits) - 1));
   --alive_;
+  const base::SharedText stream = std::move((*slot)->stream);
   // A failing destructor loses the store, which broken() tells; the entity is gone either way.
-  if (auto ok = store_->drop(*resource, (*slot)->stream); !ok) base::log::warn(ok.error().message);
+  if (auto ok = store_->drop(*resource, stream); !ok) base::log::warn(ok.error().message);
 }
 
 bool WasmtimeInstance::worn_out() const {
@@ -166,8 +167,8 @@ base::Result<> WasmtimeInstance::apply(EntityHandle entity, std::span<const mode
   if (events.empty()) return {};
   for (const auto& event : events) {
     if (check_utf8("", event.type) && check_utf8("", event.data)) continue;
-    return fail(Code::data_loss, "the event at position " + std::to_string(event.position) + " of " + (*slot)->stream +
-                                     " is not valid UTF-8");
+    return fail(Code::data_loss, "the event at position " + std::to_string(event.position) + " of " +
+                                     std::string((*slot)->stream) + " is not valid UTF-8");
   }
   event_texts_.clear();
   for (const auto& event : events) event_texts_.push_back({borrow_text(event.type), borrow_text(event.data)});
@@ -227,7 +228,7 @@ base::Result<> WasmtimeInstance::restore(EntityHandle entity, std::string_view s
   if (!slot) return std::unexpected(slot.error());
   if (auto ok = snapshots_offered(); !ok) return ok;
   if (!check_utf8("", snapshot))
-    return fail(Code::data_loss, "the snapshot of " + (*slot)->stream + " is not valid UTF-8");
+    return fail(Code::data_loss, "the snapshot of " + std::string((*slot)->stream) + " is not valid UTF-8");
   const RawValue arguments[] = {resource_argument((*slot)->resource.get()), string_argument(snapshot)};
   Value result;
   const GuestStore::Call about{.function = "restore", .stream = (*slot)->stream};

@@ -35,7 +35,7 @@ class WasmtimeInstance final : public Instance {
   // place.
   struct Slot {
     ResourceHandle resource;
-    std::string stream;
+    base::SharedText stream;
     std::uint32_t generation = 0;
   };
   struct Functions {
@@ -45,7 +45,7 @@ class WasmtimeInstance final : public Instance {
   explicit WasmtimeInstance(std::unique_ptr<GuestStore> store);
   base::Result<> find_functions();
   base::Result<Slot*> find(EntityHandle entity);
-  EntityHandle put(ResourceHandle resource, const std::string& stream);
+  EntityHandle put(ResourceHandle resource, const base::SharedText& stream);
   base::Result<> snapshots_offered() const;
 
   // The error of a bad answer; loses the store where the answer calls for it.

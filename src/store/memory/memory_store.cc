@@ -58,7 +58,7 @@ void MemoryStore::publish(std::span<const PlacedAppend> batch, model::GlobalPosi
   const std::lock_guard lock(mutex_);
   auto record = unpublished_.begin();
   for (const PlacedAppend& placed : batch) {
-    for (std::uint32_t index = 0; index < placed.events->count(); ++index) add(placed.stream, std::move(*record++));
+    for (std::uint32_t index = 0; index < placed.events->count(); ++index) add(*placed.stream, std::move(*record++));
   }
 }
 

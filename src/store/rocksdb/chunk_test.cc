@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <random>
+#include <set>
 
 #include "store/rocksdb/small_values.h"
 #include "store/rocksdb/stretch.h"
@@ -78,7 +79,7 @@ TEST(Stretch, KnowsTheRunsOfItsStreams) {
   stretch.copy("b-1", stream_hash("b-1"), 8, 2, positions.data());
   EXPECT_THAT(positions, ElementsAre(1'001, 1'003));
   std::vector<std::string> names;
-  for (const auto* run : stretch.sorted()) names.push_back(run->stream);
+  for (const auto* run : stretch.sorted()) names.emplace_back(run->stream.view());
   EXPECT_THAT(names, ElementsAre("a-1", "b-1"));
 }
 
@@ -93,6 +94,24 @@ TEST(Stretch, HoldsManyStreams) {
     ASSERT_EQ(stretch.find(stream, stream_hash(stream))->first, index);
   }
   EXPECT_EQ(stretch.sorted().size(), 50'000u);
+}
+
+TEST(Stretch, SortsByTheBytesOfTheNamesWhateverTheyShare) {
+  std::mt19937 random(7);
+  for (const std::string shared : {"", "c-", "a-name-longer-than-eight-bytes-"}) {
+    Stretch stretch(0);
+    std::set<std::string> names = {shared + "x"};
+    for (int count = 0; count < 500; ++count) {
+      std::string name = shared;
+      for (auto letters = random() % 14; letters > 0; --letters) name += "ab\x7f\x80\xff"[random() % 5];
+      if (!name.empty()) names.insert(name);
+    }
+    model::GlobalPosition next = 0;
+    for (const std::string& name : names) stretch.add(name, stream_hash(name), 0, next++, 1);
+    std::vector<std::string> sorted;
+    for (const auto* run : stretch.sorted()) sorted.emplace_back(run->stream.view());
+    EXPECT_EQ(sorted, std::vector<std::string>(names.begin(), names.end()));
+  }
 }
 
 TEST(SmallValues, ComeBackAndRefuseDamage) {

@@ -88,13 +88,13 @@ void DurabilityModel::queued(const Append& append) {
 bool DurabilityModel::take(const Unanswered& unanswered, std::vector<Event>& events) const {
   const Append& append = unanswered.append;
   if (unanswered.broken_chain != nullptr && *unanswered.broken_chain) return false;
-  std::uint64_t version = this->version(append.stream);
+  std::uint64_t version = this->version(std::string(append.stream));
   version += static_cast<std::uint64_t>(std::ranges::count(events, append.stream, &Event::stream));
   if (!append.expected.accepts(version)) {
     if (unanswered.broken_chain != nullptr) *unanswered.broken_chain = true;
     return false;
   }
-  for (const auto& event : append.events) events.push_back({append.stream, version++, event.data});
+  for (const auto& event : append.events) events.push_back({std::string(append.stream), version++, event.data});
   return true;
 }
 

@@ -67,7 +67,7 @@ base::Result<> EmbeddedStore::open(const EngineHooks& hooks) {
   if (!database) return std::unexpected(std::move(database.error()));
   database_ = std::move(*database);
   const model::GlobalPosition head = database_->head_at_open();
-  index_ = std::make_unique<StreamIndex>(*database_, poison_);
+  index_ = std::make_unique<StreamIndex>(*database_, poison_, options_.index_rest);
   const auto checkpoint = index_->read_checkpoint(head);
   if (!checkpoint) return std::unexpected(checkpoint.error());
   reader_.emplace(*database_, *index_);
@@ -147,7 +147,7 @@ base::Result<> EmbeddedStore::write(std::span<const PlacedAppend> batch) {
 
 void EmbeddedStore::publish(std::span<const PlacedAppend> batch, model::GlobalPosition /*head*/) {
   for (const PlacedAppend& placed : batch) {
-    index_->add(placed.stream, placed.hash, placed.first_position, placed.first_global_position,
+    index_->add(*placed.stream, placed.hash, placed.first_position, placed.first_global_position,
                 placed.events->count());
   }
 }

@@ -155,7 +155,7 @@ void EventCheck::check_chunk(const Stretch::Run& run, std::size_t begin, std::si
     report_.add({.invariant = invariant,
                  .what = chunk + what,
                  .global_position = stretch_->begin() + run.offset(begin),
-                 .stream = run.stream});
+                 .stream = std::string(run.stream)});
   };
   rocksdb::PinnableSlice value;
   rocksdb::ReadOptions options;

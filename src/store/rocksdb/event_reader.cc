@@ -124,10 +124,14 @@ base::Result<bool> StreamReader::look_up(std::span<const model::GlobalPosition> 
     keys[index] = key_of(positions[index]);
     slices[index] = slice(keys[index]);
   }
-  auto together = options();
-  together.value_size_soft_limit = look_up_bytes_max;
-  database_.db().MultiGet(together, database_.events(), positions.size(), slices.data(), values.data(), statuses.data(),
-                          true);
+  auto reading = options();
+  if (positions.size() == 1) {
+    statuses[0] = database_.db().Get(reading, database_.events(), slices[0], &values[0]);
+  } else {
+    reading.value_size_soft_limit = look_up_bytes_max;
+    database_.db().MultiGet(reading, database_.events(), positions.size(), slices.data(), values.data(),
+                            statuses.data(), true);
+  }
   for (std::size_t step = 0; step < positions.size(); ++step) {
     const std::size_t index = direction == Direction::forwards ? step : positions.size() - 1 - step;
     // Left out because the others were large.

@@ -35,8 +35,8 @@ std::optional<Append> append_until_failure(Store& store, std::mt19937& random, S
 // which.
 void check(Store& store, Streams& acknowledged, const std::optional<Append>& failed) {
   expect_consistent(store);
-  if (failed && store.stream_version(failed->stream).value() > acknowledged[failed->stream].size()) {
-    for (const auto& event : failed->events) acknowledged[failed->stream].push_back(event.data);
+  if (failed && store.stream_version(failed->stream).value() > acknowledged[std::string(failed->stream)].size()) {
+    for (const auto& event : failed->events) acknowledged[std::string(failed->stream)].push_back(event.data);
   }
   for (const auto& [stream, events] : acknowledged) {
     ASSERT_EQ(data_of(read_stream(store, {.stream = stream})), events) << stream;

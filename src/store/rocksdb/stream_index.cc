@@ -28,8 +28,8 @@ rocksdb::ReadOptions within_stream() {
 
 }  // namespace
 
-StreamIndex::StreamIndex(Database& database, Poison& poison)
-    : database_(database), poison_(poison), stretch_events_(database.stretch_events()) {
+StreamIndex::StreamIndex(Database& database, Poison& poison, std::chrono::milliseconds rest)
+    : database_(database), poison_(poison), stretch_events_(database.stretch_events()), rest_(rest) {
   seal(0);
 }
 
@@ -82,7 +82,7 @@ void StreamIndex::seal(model::GlobalPosition begin) {
   changed_.notify_all();
 }
 
-void StreamIndex::add(std::string_view stream, std::uint64_t hash, model::Position first,
+void StreamIndex::add(const base::SharedText& stream, std::uint64_t hash, model::Position first,
                       model::GlobalPosition first_global, std::uint32_t count) {
   while (count > 0) {
     const model::GlobalPosition end = newest_->begin() + stretch_events_;
@@ -117,7 +117,16 @@ void StreamIndex::run() {
     }
     changed_.notify_all();
     if (!written) return;
+    // Whoever lets go of it last frees tens of thousands of entries: not who reads just now.
+    if (oldest.use_count() > 1) rest();
   }
+}
+
+bool StreamIndex::rest() {
+  std::unique_lock lock(mutex_);
+  // Behind: another full stretch waits already.
+  changed_.wait_for(lock, rest_, [this] { return stopping_ || stretches_.size() > 2; });
+  return !stopping_;
 }
 
 base::Result<> StreamIndex::write(const Stretch& stretch) {
@@ -139,8 +148,7 @@ base::Result<> StreamIndex::write(const Stretch& stretch) {
                 encode_chunk(std::span(positions).subspan(begin, count)));
       if (batch.GetDataSize() < write_batch_bytes_max) continue;
       if (auto flushed = flush(); !flushed) return flushed;
-      const std::lock_guard lock(mutex_);
-      if (stopping_) return {};
+      if (!rest()) return {};
     }
   }
   // In the same column and behind the chunks: wherever a crash cuts, a checkpoint never says more than is there.

@@ -6,6 +6,7 @@
 // written twice, it is the same.
 #pragma once
 
+#include <chrono>
 #include <condition_variable>
 #include <cstdint>
 #include <deque>
@@ -27,8 +28,8 @@ namespace thalo::store {
 
 class StreamIndex {
  public:
-  // Both must outlive it.
-  StreamIndex(Database& database, Poison& poison);
+  // Both must outlive it. `rest`: how long the index thread rests between two steps, unless it falls behind.
+  StreamIndex(Database& database, Poison& poison, std::chrono::milliseconds rest = {});
   ~StreamIndex();
 
   // Reads the checkpoint; recovered events are added from there on. DATA_LOSS when it is damaged or beyond `head`.
@@ -41,8 +42,8 @@ class StreamIndex {
   // Adds events in global order: before start() the thread that opens the store, then the committer. Waits when the
   // index thread is two stretches behind, so that memory stays bounded.
   // `hash` is the stream_hash of `stream`, everywhere.
-  void add(std::string_view stream, std::uint64_t hash, model::Position first, model::GlobalPosition first_global,
-           std::uint32_t count);
+  void add(const base::SharedText& stream, std::uint64_t hash, model::Position first,
+           model::GlobalPosition first_global, std::uint32_t count);
 
   // The number of events of a stream. Any thread.
   base::Result<std::uint64_t> version(std::string_view stream, std::uint64_t hash) const;
@@ -58,10 +59,13 @@ class StreamIndex {
   void seal(model::GlobalPosition begin);
   void run();
   base::Result<> write(const Stretch& stretch);
+  // False: the thread must end.
+  bool rest();
 
   Database& database_;
   Poison& poison_;
   const std::uint32_t stretch_events_;
+  const std::chrono::milliseconds rest_;
 
   std::shared_ptr<Stretch> newest_;  // the adding thread's own pointer to the last of stretches_
   mutable std::mutex mutex_;         // guards what follows

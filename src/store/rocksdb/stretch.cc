@@ -2,16 +2,18 @@
 
 #include <algorithm>
 
+#include "store/varint.h"
+
 namespace thalo::store {
 namespace {
 
-std::uint32_t tag_of(std::uint64_t hash) { return static_cast<std::uint32_t>(hash >> 32); }
+std::uint32_t tag_of(std::uint64_t hash) { return static_cast<std::uint32_t>(hash); }
 
 }  // namespace
 
 const Stretch::Run* Stretch::Shard::find(std::string_view stream, std::uint64_t hash) const {
   const std::size_t mask = slots.size() - 1;
-  for (std::size_t at = hash & mask; slots[at].place != 0; at = (at + 1) & mask) {
+  for (std::size_t at = tag_of(hash) & mask; slots[at].place != 0; at = (at + 1) & mask) {
     if (slots[at].tag != tag_of(hash)) continue;
     const Run& run = runs[slots[at].place - 1];
     if (run.stream == stream) return &run;
@@ -19,28 +21,30 @@ const Stretch::Run* Stretch::Shard::find(std::string_view stream, std::uint64_t 
   return nullptr;
 }
 
-void Stretch::Shard::insert(Slot slot, std::uint64_t hash) {
+void Stretch::Shard::insert(Slot slot) {
   const std::size_t mask = slots.size() - 1;
-  std::size_t at = hash & mask;
+  std::size_t at = slot.tag & mask;
   while (slots[at].place != 0) at = (at + 1) & mask;
   slots[at] = slot;
 }
 
-Stretch::Run& Stretch::Shard::find_or_add(std::string_view stream, std::uint64_t hash, bool& is_new) {
+Stretch::Run& Stretch::Shard::find_or_add(const base::SharedText& stream, std::uint64_t hash, bool& is_new) {
   const Run* const found = find(stream, hash);
   is_new = found == nullptr;
   if (!is_new) return const_cast<Run&>(*found);
   if (2 * (runs.size() + 1) > slots.size()) {
-    slots.assign(2 * slots.size(), {});
-    for (std::uint32_t index = 0; index < runs.size(); ++index)
-      insert({tag_of(runs[index].hash), index + 1}, runs[index].hash);
+    std::vector<Slot> old(2 * slots.size());
+    old.swap(slots);
+    for (const Slot slot : old) {
+      if (slot.place != 0) insert(slot);
+    }
   }
-  Run& run = runs.emplace_back(Run{.hash = hash, .stream = std::string(stream)});
-  insert({tag_of(hash), static_cast<std::uint32_t>(runs.size())}, hash);
+  Run& run = runs.emplace_back(Run{.stream = stream, .more_offsets = nullptr});
+  insert({tag_of(hash), static_cast<std::uint32_t>(runs.size())});
   return run;
 }
 
-void Stretch::add(std::string_view stream, std::uint64_t hash, model::Position first,
+void Stretch::add(const base::SharedText& stream, std::uint64_t hash, model::Position first,
                   model::GlobalPosition first_global, std::uint32_t count) {
   Shard& shard = shards_[shard_of(hash)];
   auto offset = static_cast<std::uint32_t>(first_global - begin_);
@@ -52,7 +56,9 @@ void Stretch::add(std::string_view stream, std::uint64_t hash, model::Position f
     run.first = first;
     run.first_offset = offset++;
   }
-  while (offset < end) run.more_offsets.push_back(offset++);
+  if (offset == end) return;
+  if (run.more_offsets == nullptr) run.more_offsets = std::make_unique<std::vector<std::uint32_t>>();
+  while (offset < end) run.more_offsets->push_back(offset++);
 }
 
 std::optional<Stretch::Range> Stretch::find(std::string_view stream, std::uint64_t hash) const {
@@ -100,7 +106,27 @@ std::vector<const Stretch::Run*> Stretch::sorted() const {
   for (const Shard& shard : shards_) {
     for (const Run& run : shard.runs) all.push_back(&run);
   }
-  std::ranges::sort(all, {}, [](const Run* run) -> const std::string& { return run->stream; });
+  std::size_t shared = all.empty() ? 0 : all.front()->stream.view().size();
+  for (const Run* run : all) {
+    const auto [end, _] = std::ranges::mismatch(all.front()->stream.view().substr(0, shared), run->stream.view());
+    shared = static_cast<std::size_t>(end - all.front()->stream.view().begin());
+  }
+  // By the eight bytes behind what all names share; most comparisons go no further and touch no name.
+  struct Key {
+    std::uint64_t bytes;
+    const Run* run;
+  };
+  std::vector<Key> keys;
+  keys.reserve(all.size());
+  for (const Run* run : all) {
+    std::array<char, sizeof(std::uint64_t)> bytes{};
+    std::ranges::copy(run->stream.view().substr(shared, bytes.size()), bytes.begin());
+    keys.push_back({get_big_endian64({bytes.data(), bytes.size()}), run});
+  }
+  std::ranges::sort(keys, [](const Key& one, const Key& other) {
+    return one.bytes != other.bytes ? one.bytes < other.bytes : one.run->stream.view() < other.run->stream.view();
+  });
+  std::ranges::transform(keys, all.begin(), &Key::run);
   return all;
 }
 

@@ -7,12 +7,13 @@
 #include <array>
 #include <cstdint>
 #include <deque>
+#include <memory>
 #include <mutex>
 #include <optional>
-#include <string>
 #include <string_view>
 #include <vector>
 
+#include "base/shared_text.h"
 #include "model/event.h"
 
 namespace thalo::store {
@@ -21,14 +22,13 @@ class Stretch {
  public:
   // The events of one stream in the stretch: where they are as offsets from the stretch's begin.
   struct Run {
-    std::uint64_t hash = 0;
-    std::string stream;
+    base::SharedText stream;
     model::Position first = 0;
     std::uint32_t first_offset = 0;  // most streams have one event in a stretch: it needs no allocation
-    std::vector<std::uint32_t> more_offsets = {};
+    std::unique_ptr<std::vector<std::uint32_t>> more_offsets;
 
-    std::size_t size() const { return 1 + more_offsets.size(); }
-    std::uint32_t offset(std::size_t index) const { return index == 0 ? first_offset : more_offsets[index - 1]; }
+    std::size_t size() const { return 1 + (more_offsets == nullptr ? 0 : more_offsets->size()); }
+    std::uint32_t offset(std::size_t index) const { return index == 0 ? first_offset : (*more_offsets)[index - 1]; }
   };
   struct Range {
     model::Position first = 0;
@@ -43,8 +43,8 @@ class Stretch {
 
   // `hash` is the stream_hash of `stream`, everywhere. The events at `first_global` and the `count` - 1 places after it
   // are those of `stream` from `first` on.
-  void add(std::string_view stream, std::uint64_t hash, model::Position first, model::GlobalPosition first_global,
-           std::uint32_t count);
+  void add(const base::SharedText& stream, std::uint64_t hash, model::Position first,
+           model::GlobalPosition first_global, std::uint32_t count);
 
   // The positions of `stream` that are in the stretch.
   std::optional<Range> find(std::string_view stream, std::uint64_t hash) const;
@@ -66,7 +66,7 @@ class Stretch {
  private:
   // An open hash table of the runs.
   struct Slot {
-    std::uint32_t tag = 0;    // bits of the hash
+    std::uint32_t tag = 0;    // of the hash; its low bits are the slot where the search begins
     std::uint32_t place = 0;  // in `runs`, plus one; 0: free
   };
   struct alignas(64) Shard {
@@ -75,8 +75,8 @@ class Stretch {
     std::deque<Run> runs;
 
     const Run* find(std::string_view stream, std::uint64_t hash) const;
-    void insert(Slot slot, std::uint64_t hash);
-    Run& find_or_add(std::string_view stream, std::uint64_t hash, bool& is_new);
+    void insert(Slot slot);
+    Run& find_or_add(const base::SharedText& stream, std::uint64_t hash, bool& is_new);
   };
   static constexpr std::size_t shard_count = 16;
   static std::size_t shard_of(std::uint64_t hash) { return (hash >> 48) % shard_count; }

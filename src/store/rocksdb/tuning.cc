@@ -5,6 +5,8 @@
 #include <rocksdb/listener.h>
 #include <rocksdb/slice_transform.h>
 #include <rocksdb/table.h>
+#include <sys/resource.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <string>
@@ -49,6 +51,18 @@ class BackgroundErrors final : public rocksdb::EventListener {
     return "background work";
   }
   Poison& poison_;
+};
+
+// Merging files can wait, commands cannot.
+class PoliteMerges final : public rocksdb::EventListener {
+ public:
+  void OnCompactionBegin(rocksdb::DB* /*db*/, const rocksdb::CompactionJobInfo& /*job*/) override {
+    // Called on the thread that merges, which does nothing else. On Linux a priority is the thread's own; RocksDB could
+    // give it the lowest only, and a merge must not starve.
+    constexpr int niceness = 5;
+    thread_local const int done = ::setpriority(PRIO_PROCESS, static_cast<id_t>(::gettid()), niceness);
+    static_cast<void>(done);
+  }
 };
 
 // The stream of an index key, so that a bloom filter tells at once which files know a stream.
@@ -131,6 +145,7 @@ rocksdb::DBOptions database_options(const RocksdbOptions& options, const EngineH
   database.track_and_verify_wals_in_manifest = true;
   database.paranoid_checks = true;
   database.listeners.push_back(std::make_shared<BackgroundErrors>(poison));
+  database.listeners.push_back(std::make_shared<PoliteMerges>());
   database.max_bgerror_resume_count = 0;
 
   // One thread writes nearly everything: inserting keys that only grow is fastest without concurrency.
