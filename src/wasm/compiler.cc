@@ -40,18 +40,6 @@ constexpr int exit_refused = 65;
 constexpr int exit_out_of_memory = 71;
 constexpr int exit_failed = 70;
 
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-constexpr bool sanitized = true;
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
-constexpr bool sanitized = true;
-#else
-constexpr bool sanitized = false;
-#endif
-#else
-constexpr bool sanitized = false;
-#endif
-
 std::string reason() { return std::generic_category().message(errno); }
 
 // What the compiled code begins with: it is of this very engine, and whole.
@@ -293,7 +281,7 @@ void limit_this_process(const CompilerLimits& limits) {
   const auto seconds = static_cast<rlim_t>(limits.processor_time.count());
   set_limit(RLIMIT_CORE, 0, 0);
   set_limit(RLIMIT_CPU, seconds, seconds + 1);
-  if (!sanitized) set_limit(RLIMIT_AS, limits.memory_bytes, limits.memory_bytes);
+  if (compiler_memory_is_limited) set_limit(RLIMIT_AS, limits.memory_bytes, limits.memory_bytes);
   (void)::nice(limits.niceness);
   // Where the machine's or the container's memory runs out, this process goes first.
   const Descriptor score(::open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC));

@@ -18,9 +18,22 @@
 
 namespace thalo::wasm {
 
+// Not in builds with sanitizers, which need more address space than any limit.
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+inline constexpr bool compiler_memory_is_limited = false;
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+inline constexpr bool compiler_memory_is_limited = false;
+#else
+inline constexpr bool compiler_memory_is_limited = true;
+#endif
+#else
+inline constexpr bool compiler_memory_is_limited = true;
+#endif
+
 // What compiling one component may take.
 struct CompilerLimits {
-  std::size_t memory_bytes = std::size_t{4} << 30;  // address space; not in builds with sanitizers, which need more
+  std::size_t memory_bytes = std::size_t{4} << 30;  // address space
   std::chrono::seconds processor_time{600};
   int niceness = 19;  // more than this process has: the least of the processor
 };
