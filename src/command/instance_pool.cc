@@ -25,7 +25,7 @@ bool InstancePool::has_room(const Slot& slot, std::size_t entities) const {
   if (instance.entities() < limits_.entities_per_instance) return true;
   // Large entities are no crowd: they would wear the instance out, and each would have to be rebuilt for it.
   return entities >= crowding_.entities_min && instance.entities() < crowding_.entities_per_instance &&
-         instance.memory_bytes() < limits_.memory_retire_bytes / 4;
+         instance.memory_bytes() < std::min(limits_.memory_retire_bytes, limits_.memory_per_instance_bytes) / 4;
 }
 
 base::Result<Seat> InstancePool::seat(const std::shared_ptr<const wasm::Module>& module,

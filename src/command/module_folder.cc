@@ -55,6 +55,9 @@ base::Result<ModuleFolder::Loaded> ModuleFolder::load_all() {
     note_seen(file);
     if (auto done = load_file(file, false)) {
       ++loaded.modules;
+    } else if (done.error().retryable()) {
+      // Nothing is known against the module: without it its commands would be refused for good.
+      return fail(done.error().code, "cannot load " + file.string() + ": " + done.error().message);
     } else {
       ++loaded.refused;
       base::log::error("module refused", {{"file", file.string()}, {"reason", done.error().message}});
@@ -80,6 +83,7 @@ void ModuleFolder::load_changed() {
     }
     before.handled = true;
     if (auto done = load_file(file, true); !done) {
+      before.handled = !done.error().retryable();
       base::log::error("module refused; what was served stays",
                        {{"file", file.string()}, {"reason", done.error().message}});
     }

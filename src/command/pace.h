@@ -27,8 +27,10 @@ class Pace {
   std::optional<std::size_t> done(std::size_t count, Time now) {
     busy_ += now - since_;
     since_ = now;
+    // A long rebuild says nothing of the commands after it.
+    if (count_ == 0) busy_ = std::min<std::chrono::nanoseconds>(busy_, told_within);
     count_ += count;
-    if (wait_max_.count() == 0 || count_ == 0 || (count_ < told_after && busy_ < told_within)) return std::nullopt;
+    if (wait_max_.count() <= 0 || count_ == 0 || (count_ < told_after && busy_ < told_within)) return std::nullopt;
     const double each = std::max(1.0, static_cast<double>(busy_.count()) / static_cast<double>(count_));
     busy_ = {};
     count_ = 0;

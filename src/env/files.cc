@@ -81,12 +81,13 @@ base::Result<std::string> read_file(const std::filesystem::path& path, std::size
   }
 }
 
-base::Result<> write_file_atomically(const std::filesystem::path& path, std::string_view content) {
+base::Result<> write_file_atomically(const std::filesystem::path& path, std::string_view content, Sync sync) {
   std::string temporary = path.string() + ".XXXXXX";
   {
     const Descriptor file(::mkostemp(temporary.data(), O_CLOEXEC));
     if (file.get() < 0) return system_error("write", path, errno);
-    if (::fchmod(file.get(), 0644) != 0 || !write_fully(file.get(), content) || ::fsync(file.get()) != 0) {
+    if (::fchmod(file.get(), 0644) != 0 || !write_fully(file.get(), content) ||
+        (sync == Sync::yes && ::fsync(file.get()) != 0)) {
       const int number = errno;
       ::unlink(temporary.c_str());
       return system_error("write", path, number);
@@ -97,6 +98,7 @@ base::Result<> write_file_atomically(const std::filesystem::path& path, std::str
     ::unlink(temporary.c_str());
     return system_error("write", path, number);
   }
+  if (sync == Sync::no) return {};
   const auto folder = path.parent_path().empty() ? std::filesystem::path(".") : path.parent_path();
   const Descriptor directory(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (directory.get() < 0 || ::fsync(directory.get()) != 0) return system_error("sync", folder, errno);

@@ -13,9 +13,12 @@ namespace thalo::env {
 base::Result<std::string> read_file(const std::filesystem::path& path,
                                     std::size_t size_bytes_max = std::size_t{1} << 30);
 
+enum class Sync : bool { no, yes };
+
 // Replaces `path` in one step: a temporary file beside it is written, synced and renamed over it, then the folder is
-// synced. A reader sees the old content or the new, also after a power cut.
-base::Result<> write_file_atomically(const std::filesystem::path& path, std::string_view content);
+// synced. A reader sees the old content or the new, also after a power cut; without the syncs, then anything.
+base::Result<> write_file_atomically(const std::filesystem::path& path, std::string_view content,
+                                     Sync sync = Sync::yes);
 
 // Makes the folder and its parents; fine when it exists.
 base::Result<> make_folder(const std::filesystem::path& path);

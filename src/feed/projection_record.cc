@@ -90,7 +90,10 @@ std::set<std::string, std::less<>> types_of(const Filter& filter) {
 }
 
 store::Cursor encode_record(const ProjectionRecord& record) {
-  store::Cursor cursor{.next = record.place.cursor, .data = std::string(1, version)};
+  // The version that earlier releases read, as long as it says all.
+  const bool has_unseen_types = !record.unseen_types.empty();
+  store::Cursor cursor{.next = record.place.cursor,
+                       .data = std::string(1, has_unseen_types ? version : version_without_unseen_types)};
   std::string& out = cursor.data;
   const FailurePolicy& policy = record.place.policy;
   for (const std::uint64_t number : {record.place.paused ? flag_paused : 0, std::uint64_t{policy.attempts_max},
@@ -107,7 +110,7 @@ store::Cursor encode_record(const ProjectionRecord& record) {
   }
   store::append_varint(out, record.place.held.size());
   for (const HeldStream& held : record.place.held) append_held(out, held);
-  append_texts(out, record.unseen_types);
+  if (has_unseen_types) append_texts(out, record.unseen_types);
   return cursor;
 }
 

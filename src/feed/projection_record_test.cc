@@ -41,11 +41,10 @@ TEST(ProjectionRecordTest, RoundTripsAndRefusesWhatIsCut) {
   EXPECT_FALSE(decode_record("p", {.next = 1, .data = cursor.data + "x"}));
 }
 
-TEST(ProjectionRecordTest, VersionOneHasNoUnseenTypes) {
+TEST(ProjectionRecordTest, WithoutUnseenTypesItIsOfVersionOneWhichEarlierReleasesRead) {
   const ProjectionRecord record{{{.types = {"T"}}}, {.cursor = 3, .resets = 2}};
-  store::Cursor cursor = encode_record(record);
-  cursor.data.front() = 1;
-  cursor.data.pop_back();  // how many there are: none
+  const store::Cursor cursor = encode_record(record);
+  EXPECT_EQ(cursor.data.front(), 1);
   const auto decoded = decode_record("p", cursor);
   ASSERT_TRUE(decoded) << decoded.error().message;
   EXPECT_EQ(decoded->filter, record.filter);

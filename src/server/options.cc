@@ -3,6 +3,8 @@
 #include <toml++/toml.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
+#include <cstdint>
 #include <cstdlib>
 #include <filesystem>
 #include <set>
@@ -291,7 +293,7 @@ std::variant<Options, Exit> parse_options(int argc, const char* const* argv) {
   options.limits.time_per_call = std::chrono::milliseconds(time_limit_ms);
   options.snapshot_interval = std::chrono::milliseconds(snapshot_interval_ms);
   options.fast_lane_time = std::chrono::milliseconds(fast_lane_time_ms);
-  options.queue_wait_max = std::chrono::milliseconds(queue_wait_ms);
+  options.queue_wait_max = std::chrono::milliseconds(std::min<std::uint64_t>(queue_wait_ms, INT64_MAX));
   options.drain_timeout = std::chrono::milliseconds(drain_timeout_ms);
   return options;
 }

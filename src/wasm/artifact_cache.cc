@@ -85,7 +85,9 @@ std::optional<std::string> ArtifactCache::find(const std::string& digest) const 
 
 void ArtifactCache::keep(const std::string& digest, std::string_view artifact) const {
   if (folder_.empty()) return;
-  if (auto ok = env::write_file_atomically(entry_path(digest), header(digest, artifact) + std::string(artifact)); !ok) {
+  // Not synced: what a power cut leaves of an entry is found out when it is read, and the store's syncs need not wait.
+  const std::string entry = header(digest, artifact).append(artifact);
+  if (auto ok = env::write_file_atomically(entry_path(digest), entry, env::Sync::no); !ok) {
     log::warn("a compiled module is not cached, so the next start compiles it again", {{"reason", ok.error().message}});
     return;
   }

@@ -94,7 +94,9 @@ def test_stopping_does_not_wait_for_a_compiler(server):
     assert state(compiler) == ""
 
 
-def test_a_start_that_compiles_can_be_stopped(tmp_path):
+@contextlib.contextmanager
+def compiling_start(tmp_path):
+    """A runtime that starts, and its compiler, stopped."""
     modules = tmp_path / "modules"
     modules.mkdir()
     (modules / "slow.wasm").write_bytes(SLOW)
@@ -102,13 +104,24 @@ def test_a_start_that_compiles_can_be_stopped(tmp_path):
         [RUNTIME, "-s", tmp_path / "store", "-m", modules, "--addr", "127.0.0.1:0"], stderr=subprocess.PIPE, text=True
     )
     try:
-        compiler = stopped_compiler(starting.pid)
-        starting.send_signal(signal.SIGTERM)
-        log = starting.communicate(timeout=60)[1]
+        yield starting, stopped_compiler(starting.pid)
     finally:
         starting.kill()
+
+
+def test_a_start_that_compiles_can_be_stopped(tmp_path):
+    with compiling_start(tmp_path) as (starting, compiler):
+        starting.send_signal(signal.SIGTERM)
+        log = starting.communicate(timeout=60)[1]
     assert starting.returncode == 0 and "stopped before serving" in log, log
     assert state(compiler) == ""
+
+
+def test_a_start_whose_compiler_is_killed_fails_rather_than_serves_without_the_module(tmp_path):
+    with compiling_start(tmp_path) as (starting, compiler):
+        os.kill(compiler, signal.SIGKILL)
+        log = starting.communicate(timeout=60)[1]
+    assert starting.returncode not in (0, None) and "slow.wasm" in log and "killed from outside (SIGKILL)" in log, log
 
 
 def test_a_compiler_ends_with_its_runtime(server):

@@ -39,5 +39,23 @@ TEST(AppendFollows, NobodyCountsOnAVersionThatIsOldAlready) {
   for (auto& reader : readers) reader.join();
 }
 
+// No version is remembered here, so that nothing but the query keeps the stream's name.
+TEST(AppendFollows, TheEventsOfAnOldStreamAreRead) {
+  RocksdbPlace place(1);
+  const auto store = place.open({});
+  const std::string stream = "old-with-a-name-too-long-for-a-string-to-hold-in-itself";
+  for (int number = 0; number < 3; ++number) ASSERT_TRUE(append_and_wait(*store, make_append(stream, {"x"})));
+  std::uint64_t seen = 0;
+  const auto version =
+      store->read_stream({.stream = stream, .append_follows = true}, [&](const model::EventView& event) {
+        EXPECT_EQ(event.stream, stream);
+        ++seen;
+        return true;
+      });
+  ASSERT_TRUE(version) << version.error().message;
+  EXPECT_EQ(*version, 3u);
+  EXPECT_EQ(seen, 3u);
+}
+
 }  // namespace
 }  // namespace thalo::store

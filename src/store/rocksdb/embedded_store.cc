@@ -109,8 +109,9 @@ base::Result<std::uint64_t> EmbeddedStore::read_stream(const StreamQuery& query,
   // pinned: what is found before may be old by then.
   std::optional<StreamPlaces> places;
   std::optional<base::Result<std::uint64_t>> version;
-  const auto look_up = [&](std::string_view stream, std::uint64_t /*hash*/) {
-    places.emplace(*index_, stream, hash);
+  // By the query's own name: what the table hands over ends with the call.
+  const auto look_up = [&](std::string_view /*stream*/, std::uint64_t /*hash*/) {
+    places.emplace(*index_, query.stream, hash);
     version = places->version();
     return *version;
   };

@@ -76,7 +76,8 @@ class ToBeUsed {
   ToBeUsed(const char* complaint, std::source_location where) : complaint_(complaint), where_(where) {}
   ToBeUsed(const ToBeUsed& other) : complaint_(std::exchange(other.complaint_, nullptr)), where_(other.where_) {}
   ToBeUsed& operator=(const ToBeUsed&) = delete;
-  ~ToBeUsed() {
+  // A handler may throw, as those of some test frameworks do.
+  ~ToBeUsed() noexcept(false) {
     if (complaint_ != nullptr && std::uncaught_exceptions() == 0) on_failure(where_, complaint_);
   }
   void use() const { complaint_ = nullptr; }
