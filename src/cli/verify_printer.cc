@@ -55,8 +55,9 @@ void VerifyPrinter::print_json(const store::VerifySummary& summary, bool is_whol
   std::cout << "{\"sound\":" << (summary.violations == 0 ? "true" : "false") << ",\"violations\":" << summary.violations
             << ",\"events\":" << summary.events << ",\"streams\":" << summary.streams;
   if (is_whole) {
-    std::cout << ",\"chunks\":" << summary.chunks << ",\"cursors\":" << summary.cursors
-              << ",\"snapshots\":" << summary.snapshots << ",\"files\":" << summary.files
+    std::cout << ",\"chunks\":" << summary.chunks << ",\"indexed\":" << summary.indexed
+              << ",\"cursors\":" << summary.cursors << ",\"snapshots\":" << summary.snapshots
+              << ",\"files\":" << summary.files
               << ",\"unfinished_write\":" << (summary.has_unfinished_write ? "true" : "false");
   }
   std::cout << "}\n";

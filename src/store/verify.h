@@ -27,6 +27,7 @@ struct VerifySummary {
   std::uint64_t events = 0;
   std::uint64_t streams = 0;
   std::uint64_t chunks = 0;
+  std::uint64_t indexed = 0;  // so many events have left memory for the index on disk; a start reads those after them
   std::uint64_t cursors = 0;
   std::uint64_t snapshots = 0;
   std::uint64_t violations = 0;

@@ -96,6 +96,7 @@ model::GlobalPosition read_checkpoint(Database& database, std::uint32_t stretch_
 
 void check_events_and_index(Database& database, std::uint32_t stretch_events, VerifyReport& report) {
   const auto checkpoint = stretch_events == 0 ? 0 : read_checkpoint(database, stretch_events, report);
+  report.summary.indexed = checkpoint;
   EventCheck check(database, stretch_events, checkpoint, report);
   walk_events(database, check, report);
   check.finish();
