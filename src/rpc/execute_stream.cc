@@ -81,7 +81,7 @@ void Session::take(std::string_view bytes) {
   {
     std::lock_guard lock(mutex_);
     under_way_ += static_cast<std::size_t>(request->commands_size());
-    paused_ = under_way_ >= under_way_max;
+    paused_ = under_way_ >= under_way_max || unsent_bytes_ >= unsent_bytes_max;
     if (paused_) stream_.pause_reading();
   }
   for (auto& command : *request->mutable_commands()) execute(command);
