@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <condition_variable>
 #include <mutex>
+#include <span>
 #include <string>
 #include <thread>
 #include <utility>
@@ -25,11 +26,11 @@ class Slot;
 // The slots whose answers have come, on their way from the runtime's threads to their load thread.
 class Inbox {
  public:
-  void add(Slot* slot) {
+  void add(std::span<Slot* const> slots) {
     bool wake = false;
     {
       const std::lock_guard lock(mutex_);
-      slots_.push_back(slot);
+      slots_.insert(slots_.end(), slots.begin(), slots.end());
       wake = std::exchange(waiting_, false);
     }
     if (wake) arrived_.notify_one();
@@ -51,6 +52,18 @@ class Inbox {
   std::condition_variable arrived_;
   std::vector<Slot*> slots_;
   bool waiting_ = false;
+};
+
+// The answers of one group commit reach their load threads together.
+class Runs final : public command::AnswerRuns {
+ public:
+  void begin() override { open_ = true; }
+  void end() override;
+  static void answered(Slot* slot);
+
+ private:
+  static thread_local bool open_;
+  static thread_local std::vector<Slot*> answered_;
 };
 
 // What one load thread shares with the runtime. Lives until the runtime has answered everything.
@@ -78,6 +91,8 @@ class Slot final : public Caller {
     router_.execute(std::move(request), std::make_unique<Answer>(*this));
   }
 
+  Inbox& inbox() { return thread_.inbox; }
+
   // On the load thread, once the answer is in the inbox.
   void end(Driver& driver) {
     std::string text;
@@ -91,7 +106,7 @@ class Slot final : public Caller {
     bool gone() const override { return false; }
     void answer(base::Result<command::ExecuteOutcome> outcome) override {
       slot_.outcome_ = std::move(outcome);
-      slot_.thread_.inbox.add(&slot_);
+      Runs::answered(&slot_);
     }
 
    private:
@@ -114,6 +129,26 @@ class Slot final : public Caller {
   std::string stream_;
   base::Result<command::ExecuteOutcome> outcome_;
 };
+
+thread_local bool Runs::open_ = false;
+thread_local std::vector<Slot*> Runs::answered_;
+
+void Runs::answered(Slot* slot) {
+  if (!open_) return slot->inbox().add({&slot, 1});
+  answered_.push_back(slot);
+}
+
+void Runs::end() {
+  open_ = false;
+  for (std::span<Slot* const> left = answered_; !left.empty();) {
+    Inbox& inbox = left.front()->inbox();
+    const auto other = std::ranges::find_if(left, [&](Slot* slot) { return &slot->inbox() != &inbox; });
+    const auto count = static_cast<std::size_t>(other - left.begin());
+    inbox.add(left.first(count));
+    left = left.subspan(count);
+  }
+  answered_.clear();
+}
 
 Thread::Thread(const Settings& settings, std::uint64_t seed) : requests(settings, seed) {}
 Thread::~Thread() = default;
@@ -152,7 +187,7 @@ class Runtime final : public InProcess {
         store_(std::move(store)),
         engine_(std::move(engine)),
         modules_(settings.modules_path, *engine_, catalog_, clock_),
-        router_(options_of(settings), *store_, catalog_, clock_) {}
+        router_(options_of(settings), *store_, catalog_, clock_, &runs_) {}
 
   ~Runtime() override {
     router_.stop();
@@ -191,6 +226,7 @@ class Runtime final : public InProcess {
   std::unique_ptr<wasm::Engine> engine_;
   command::Catalog catalog_;
   command::ModuleFolder modules_;
+  Runs runs_;
   command::Router router_;
 };
 
