@@ -20,12 +20,17 @@ class EventBatch {
   explicit EventBatch(model::GlobalPosition begin) : begin_(begin), next_(begin) {}
 
   // Filling it, before it is shared.
+  void reserve(std::size_t events, std::size_t text_bytes) {
+    entries_.reserve(events);
+    texts_.reserve(text_bytes);
+  }
   void add(const model::EventView& event);
   void set_next(model::GlobalPosition next) { next_ = next; }
 
   model::GlobalPosition begin() const { return begin_; }
   model::GlobalPosition next() const { return next_; }
   std::size_t size() const { return entries_.size(); }
+  std::size_t text_bytes() const { return texts_.size(); }
   std::size_t size_bytes() const { return texts_.size() + entries_.size() * sizeof(Entry); }
   // The texts live as long as the batch. `index` counts the events of the batch.
   model::EventView event(std::size_t index) const;

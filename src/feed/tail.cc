@@ -302,6 +302,10 @@ void Tail::advance() {
 
 base::Result<> Tail::read_next_batch() {
   auto batch = std::make_shared<EventBatch>(end_);
+  const std::uint64_t count = std::min(store_.head() - end_, limits_.batch_events_max);
+  // As if they were like the last ones.
+  const std::size_t bytes = ring_.empty() ? 0 : count * ring_.back()->text_bytes() / ring_.back()->size();
+  batch->reserve(count, std::min(bytes, limits_.batch_bytes));
   const auto read =
       store_.read_all({.from = end_, .limit = limits_.batch_events_max}, [&](const model::EventView& event) {
         batch->add(event);

@@ -59,6 +59,29 @@ TEST(Histogram, TwoTogetherAreWhatBothSaw) {
   EXPECT_NEAR(static_cast<double>(one.percentile(100)), 1e6, 1e6 / 64);
 }
 
+TEST(Recorder, OfManyDeliveriesTogetherAllAreCountedAndSomeLookedAt) {
+  const TimePoint now = std::chrono::steady_clock::now();
+  for (const std::uint64_t count : {1ULL, 32ULL, 33ULL, 1000ULL}) {
+    Recorder recorder({now - std::chrono::seconds(1), now + std::chrono::seconds(1), milliseconds(100)});
+    // The first has waited longest.
+    std::uint64_t looks = 0;
+    recorder.record_deliveries(now, count, [&](std::uint64_t index) {
+      ++looks;
+      return now - std::chrono::microseconds(count - index);
+    });
+    EXPECT_EQ(recorder.measured().events_read, count);
+    EXPECT_LE(looks, 32U);
+    const Histogram& latency = recorder.latency(Kind::read);
+    EXPECT_EQ(latency.count(), count);
+    const double error = count <= 32 ? 0.001 : 0.04;
+    for (const unsigned percent : {50U, 99U}) {
+      const double right = std::ceil(percent / 100.0 * static_cast<double>(count)) * 1000;
+      EXPECT_NEAR(static_cast<double>(latency.percentile(percent)), right, error * static_cast<double>(count) * 1000)
+          << count;
+    }
+  }
+}
+
 TEST(EntityChoice, ZipfPrefersTheFirstAsItsFormulaSays) {
   constexpr std::uint64_t entities = 1000;
   EntityChoice choice(Distribution::zipf, entities, 1);
@@ -180,6 +203,28 @@ TEST(Answers, OfAProjectionTellTheBatchBesideTheEvents) {
   response.clear_batch();
   EXPECT_EQ(check_events(response.SerializeAsString(), true, 7, &batch), 2);
   EXPECT_EQ(batch, 0U);
+}
+
+// Short and long events, positions of one byte to nine, and events of another form than the server's in between.
+TEST(Answers, EventsOfAnyFormMustBeGapless) {
+  for (const std::uint64_t first : {1ULL, 100ULL, 16'300ULL, 2'097'000ULL, (1ULL << 49) - 100, 1ULL << 62}) {
+    v1::ReadAllResponse events;
+    for (std::uint64_t index = 0; index < 300; ++index) {
+      auto& event = *events.add_events();
+      if (index % 50 != 49) event.set_id("0d3a0a2c-7b1f-8d11-9c55-0000000001a4");
+      event.set_global_position(first + index);
+      event.set_data(std::string(index % 100 == 99 ? 20'000 : index, 'x'));
+      event.set_time_ms(1'700'000'000'000);
+    }
+    const std::string message = events.SerializeAsString();
+    EXPECT_EQ(check_events(message, true, first), 300) << first;
+    EXPECT_EQ(check_events(message, true, first + 1), -1) << first;
+    for (const int gap : {1, 27, 28, 128, 299}) {
+      v1::ReadAllResponse broken = events;
+      broken.mutable_events(gap)->set_global_position(first + static_cast<std::uint64_t>(gap) + 1);
+      EXPECT_EQ(check_events(broken.SerializeAsString(), true, first), -1) << first << " and " << gap;
+    }
+  }
 }
 
 TEST(Answers, AreToldApartByTheirStatus) {

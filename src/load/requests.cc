@@ -1,5 +1,6 @@
 #include "load/requests.h"
 
+#include <cstring>
 #include <optional>
 
 #include "base/result.h"
@@ -51,12 +52,6 @@ Ending check_accepted(std::string_view accepted, std::string_view stream) {
 
 // Of an event; absent: no event.
 std::optional<std::uint64_t> position_of(std::string_view event, unsigned field) {
-  // Subscribers look at millions a second, and the server writes the id first, with one byte of length.
-  if (event.size() > 2 && event[0] == (event_id << 3 | 2) && static_cast<unsigned char>(event[1]) < 0x80) {
-    const std::size_t id_end = std::size_t{2} + static_cast<unsigned char>(event[1]);
-    if (id_end > event.size()) return std::nullopt;
-    event.remove_prefix(id_end);
-  }
   std::uint64_t position = 0;  // absent: 0
   FieldReader fields(event);
   while (fields.next()) {
@@ -66,6 +61,42 @@ std::optional<std::uint64_t> position_of(std::string_view event, unsigned field)
   }
   if (fields.broken()) return std::nullopt;
   return position;
+}
+
+// Takes events off the beginning of a message as long as they are of the form that the server writes, the id and then
+// the global position, and that is `expected`, which counts on. Subscribers look at millions a second.
+void take_events(std::string_view& message, std::uint64_t& expected) {
+  const auto byte = [](const char* at) { return std::size_t{static_cast<unsigned char>(*at)}; };
+  const char* at = message.data();
+  const char* const end = at + message.size();
+  std::string text;
+  std::uint64_t field = 0;  // the position, as an event has it
+  std::uint64_t mask = 0;
+  for (const char* next = at; end - next > 3 && *next == (response_events << 3 | 2); ++expected, field += 0x100) {
+    if (mask == 0 || expected % 128 == 0) {
+      text.clear();
+      append_number(text, event_global_position, expected);
+      if (text.size() > sizeof field) break;
+      std::memcpy(&field, text.data(), text.size());
+      mask = UINT64_MAX >> (64 - 8 * text.size());
+    }
+    std::size_t size = byte(++next);
+    if (size >= 0x80) {
+      const std::size_t high = byte(++next);
+      if (high >= 0x80) break;
+      size = (size & 0x7f) | high << 7;
+    }
+    ++next;
+    if (size < 2 || size > static_cast<std::size_t>(end - next) || *next != (event_id << 3 | 2)) break;
+    const std::size_t id_size = byte(next + 1);
+    std::uint64_t word = 0;
+    if (id_size >= 0x80 || size < 2 + id_size + sizeof word) break;
+    std::memcpy(&word, next + 2 + id_size, sizeof word);
+    if (((word ^ field) & mask) != 0) break;
+    next += size;
+    at = next;
+  }
+  message.remove_prefix(static_cast<std::size_t>(at - message.data()));
 }
 
 }  // namespace
@@ -194,19 +225,19 @@ std::string delete_projection_request(std::string_view projection) {
 
 std::int64_t check_events(std::string_view message, bool all, std::uint64_t expected, std::uint64_t* batch) {
   const unsigned position_field = all ? event_global_position : event_position;
-  std::int64_t count = 0;
+  const std::uint64_t first = expected;
   if (batch != nullptr) *batch = 0;
+  if (all) take_events(message, expected);
   FieldReader fields(message);
   while (fields.next()) {
     if (fields.number() == response_events) {
       const auto position = position_of(fields.text(), position_field);
       if (!position || *position != expected++) return -1;
-      ++count;
     } else if (batch != nullptr && fields.number() == project_response_batch) {
       *batch = fields.value();
     }
   }
-  return fields.broken() ? -1 : count;
+  return fields.broken() ? -1 : static_cast<std::int64_t>(expected - first);
 }
 
 }  // namespace thalo::load

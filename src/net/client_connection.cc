@@ -94,8 +94,7 @@ base::Result<Socket> connect_to(const std::string& address, Clock::time_point de
 
 class SocketConnection final : public ClientConnection {
  public:
-  SocketConnection(Socket socket, const std::string& address)
-      : socket_(std::move(socket)), session_(address), input_(read_bytes, '\0') {}
+  SocketConnection(Socket socket, const std::string& address) : socket_(std::move(socket)), session_(address) {}
 
   base::Result<> greet(Clock::time_point deadline) {
     if (auto sent = write(); !sent) return sent;
@@ -122,15 +121,17 @@ class SocketConnection final : public ClientConnection {
   std::uint32_t calls_max() const override { return session_.calls_max(); }
 
   base::Result<> read() override {
+    // One for all connections of a thread stays in its cache.
+    thread_local std::string input(read_bytes, '\0');
     while (true) {
-      const ssize_t count = ::recv(socket_.descriptor(), input_.data(), input_.size(), 0);
+      const ssize_t count = ::recv(socket_.descriptor(), input.data(), input.size(), 0);
       if (count == 0) return lost("the server closed the connection");
       if (count < 0 && errno == EINTR) continue;
       if (count < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) return {};
       if (count < 0) return lost("the connection is lost: " + text_of(errno));
       const auto size = static_cast<std::size_t>(count);
-      if (auto taken = session_.receive({input_.data(), size}); !taken) return lost(taken.error().message);
-      if (size < input_.size()) return {};
+      if (auto taken = session_.receive({input.data(), size}); !taken) return lost(taken.error().message);
+      if (size < input.size()) return {};
     }
   }
 
@@ -161,7 +162,6 @@ class SocketConnection final : public ClientConnection {
 
   Socket socket_;
   ClientSession session_;
-  std::string input_;
   std::string output_;
   std::size_t written_ = 0;
 };
