@@ -183,27 +183,45 @@ base::Result<> look_up_events(Database& database, model::GlobalPosition begin, m
   return {};
 }
 
+// Shows what the iterator has from `next` on without a gap; false when the visitor wants no more.
+base::Result<bool> scan(rocksdb::Iterator& iterator, model::GlobalPosition& next, RecordVisitor visit) {
+  const Key key = key_of(next);
+  for (iterator.Seek(slice(key)); iterator.Valid(); iterator.Next()) {
+    if (iterator.key().size() != sizeof next || get_big_endian64(view(iterator.key())) != next) break;
+    const auto record = decode_record(next, view(iterator.value()));
+    if (!record) return std::unexpected(record.error());
+    ++next;
+    if (!visit(*record)) return false;
+  }
+  return true;
+}
+
 }  // namespace
 
 base::Result<> scan_events(Database& database, model::GlobalPosition begin, model::GlobalPosition end,
                            RecordVisitor visit) {
   if (begin >= end) return {};
-  const Key begin_key = key_of(begin);
   const Key end_key = key_of(end);
   const rocksdb::Slice upper_bound = slice(end_key);
+  const bool is_short = end - begin <= cached_scan_events_max;
   rocksdb::ReadOptions options;
   options.iterate_upper_bound = &upper_bound;
-  options.fill_cache = end - begin <= cached_scan_events_max;
+  options.fill_cache = is_short;
   options.adaptive_readahead = true;
-  const std::unique_ptr<rocksdb::Iterator> iterator(database.db().NewIterator(options, database.events()));
   model::GlobalPosition next = begin;
-  for (iterator->Seek(slice(begin_key)); iterator->Valid(); iterator->Next()) {
-    if (iterator->key().size() != sizeof next || get_big_endian64(view(iterator->key())) != next) return missing(next);
-    const auto record = decode_record(next, view(iterator->value()));
-    if (!record) return std::unexpected(record.error());
-    ++next;
-    if (!visit(*record)) return {};
+  // What was stored last is in memory, and to look there alone opens no file.
+  if (is_short) {
+    options.read_tier = rocksdb::kMemtableTier;
+    const std::unique_ptr<rocksdb::Iterator> newest(database.db().NewIterator(options, database.events()));
+    const auto more = scan(*newest, next, visit);
+    if (!more) return std::unexpected(more.error());
+    if (!*more || next == end) return {};
+    options.read_tier = rocksdb::kReadAllTier;
   }
+  const std::unique_ptr<rocksdb::Iterator> iterator(database.db().NewIterator(options, database.events()));
+  const auto more = scan(*iterator, next, visit);
+  if (!more) return std::unexpected(more.error());
+  if (!*more) return {};
   // Damage in one file stops the iterator although other files have what is next.
   if (!iterator->status().ok()) return look_up_events(database, next, end, visit);
   if (next != end) return missing(next);
