@@ -3,13 +3,20 @@
 #include <rocksdb/cache.h>
 #include <rocksdb/filter_policy.h>
 #include <rocksdb/listener.h>
+#include <rocksdb/rate_limiter.h>
 #include <rocksdb/slice_transform.h>
 #include <rocksdb/table.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <atomic>
+#include <chrono>
+#include <cstdint>
+#include <ctime>
+#include <optional>
 #include <string>
+#include <thread>
 
 #include "store/rocksdb/chunk.h"
 #include "store/rocksdb/database.h"
@@ -53,16 +60,70 @@ class BackgroundErrors final : public rocksdb::EventListener {
   Poison& poison_;
 };
 
-// Merging files can wait, commands cannot.
-class PoliteMerges final : public rocksdb::EventListener {
+// Writing and merging files can wait, commands cannot: RocksDB's threads rest after every piece of a file they write,
+// so that none of them keeps a core for long. A store that opens has no commands yet and does not rest.
+class PoliteWork final : public rocksdb::EventListener, public rocksdb::RateLimiter {
  public:
-  void OnCompactionBegin(rocksdb::DB* /*db*/, const rocksdb::CompactionJobInfo& /*job*/) override {
+  void OnFlushBegin(rocksdb::DB* /*db*/, const rocksdb::FlushJobInfo& /*job*/) override { rested_ = thread_time(); }
+  void OnFlushCompleted(rocksdb::DB* /*db*/, const rocksdb::FlushJobInfo& job) override {
+    if (job.cf_name == "index") ++unmerged_;
+  }
+  void OnCompactionBegin(rocksdb::DB* /*db*/, const rocksdb::CompactionJobInfo& job) override {
     // Called on the thread that merges, which does nothing else. On Linux a priority is the thread's own; RocksDB could
     // give it the lowest only, and a merge must not starve.
     constexpr int niceness = 5;
     thread_local const int done = ::setpriority(PRIO_PROCESS, static_cast<id_t>(::gettid()), niceness);
     static_cast<void>(done);
+    rested_ = thread_time();
+    // Those of earlier lives of the store were not counted.
+    if (job.cf_name == "index") unmerged_ = std::max(unmerged_.load(), flushed_files(job));
   }
+  void OnCompactionCompleted(rocksdb::DB* /*db*/, const rocksdb::CompactionJobInfo& job) override {
+    if (job.cf_name == "index") unmerged_ -= flushed_files(job);
+  }
+
+  // Called by a flush or a merge before it writes a piece of a file.
+  using RateLimiter::Request;
+  void Request(std::int64_t /*bytes*/, rocksdb::Env::IOPriority priority,
+               rocksdb::Statistics* /*statistics*/) override {
+    if (!rested_) return;
+    const auto now = thread_time();
+    const auto rest = std::min<std::chrono::nanoseconds>(rests(priority) * (now - *rested_), rest_max);
+    if (rest.count() > 0) std::this_thread::sleep_for(rest);
+    rested_ = now;
+  }
+  // Time is what it limits, not bytes.
+  std::int64_t GetSingleBurstBytes() const override { return INT64_MAX; }
+  std::int64_t GetBytesPerSecond() const override { return INT64_MAX; }
+  void SetBytesPerSecond(std::int64_t /*bytes*/) override {}
+  std::int64_t GetTotalBytesThrough(rocksdb::Env::IOPriority /*priority*/) const override { return 0; }
+  std::int64_t GetTotalRequests(rocksdb::Env::IOPriority /*priority*/) const override { return 0; }
+
+ private:
+  // A merge begins with four flushed files of the index; with so many it does not rest at all.
+  static constexpr int unmerged_max = 8;
+  static constexpr int merge_rests_max = 8;
+  static constexpr std::chrono::milliseconds rest_max{50};
+
+  // How many times as long as it has worked a thread rests. Not at all when writers wait for it (IO_USER).
+  int rests(rocksdb::Env::IOPriority priority) const {
+    if (priority == rocksdb::Env::IO_HIGH) return 1;  // a flush
+    if (priority == rocksdb::Env::IO_LOW) return std::clamp(2 * (unmerged_max - unmerged_), 0, merge_rests_max);
+    return 0;
+  }
+
+  static std::chrono::nanoseconds thread_time() {
+    timespec time{};
+    ::clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);
+    return std::chrono::seconds(time.tv_sec) + std::chrono::nanoseconds(time.tv_nsec);
+  }
+
+  static int flushed_files(const rocksdb::CompactionJobInfo& job) {
+    return static_cast<int>(std::ranges::count(job.input_file_infos, 0, &rocksdb::CompactionFileInfo::level));
+  }
+
+  static inline thread_local std::optional<std::chrono::nanoseconds> rested_;  // its time when this thread last rested
+  std::atomic<int> unmerged_ = 0;
 };
 
 // The stream of an index key, so that a bloom filter tells at once which files know a stream.
@@ -123,7 +184,8 @@ rocksdb::ColumnFamilyOptions index_options(const RocksdbOptions& options,
   column.prefix_extractor = std::make_shared<StreamOfChunkKey>();
   column.memtable_prefix_bloom_size_ratio = 0.05;
   auto table = table_options(cache, std::size_t{8} * 1024);
-  table.filter_policy.reset(rocksdb::NewRibbonFilterPolicy(10, 1));
+  // A ribbon filter would take a third less and is made at the end of a merge in one go, a fifth of all of its work.
+  table.filter_policy.reset(rocksdb::NewBloomFilterPolicy(10));
   table.whole_key_filtering = false;
   column.table_factory.reset(rocksdb::NewBlockBasedTableFactory(table));
   column.target_file_size_base = 2 * options.index_buffer_bytes;
@@ -145,7 +207,12 @@ rocksdb::DBOptions database_options(const RocksdbOptions& options, const EngineH
   database.track_and_verify_wals_in_manifest = true;
   database.paranoid_checks = true;
   database.listeners.push_back(std::make_shared<BackgroundErrors>(poison));
-  database.listeners.push_back(std::make_shared<PoliteMerges>());
+  const auto polite = std::make_shared<PoliteWork>();
+  database.listeners.push_back(polite);
+  database.rate_limiter = polite;
+  database.delayed_write_rate = 16 * mebibyte;
+  // The pieces between which it rests: a few milliseconds of work each.
+  database.writable_file_max_buffer_size = std::size_t{64} * 1024;
   database.max_bgerror_resume_count = 0;
 
   // One thread writes nearly everything: inserting keys that only grow is fastest without concurrency.
@@ -169,7 +236,10 @@ rocksdb::DBOptions database_options(const RocksdbOptions& options, const EngineH
 }
 
 std::vector<rocksdb::ColumnFamilyDescriptor> column_descriptors(const RocksdbOptions& options) {
-  const auto cache = rocksdb::NewLRUCache(options.cache_bytes);
+  // In eight parts: a part keeps nothing larger than itself, and the filter of a file of the index has up to 2 MiB. In
+  // 64 parts, as RocksDB would have it, every look-up would read it anew.
+  constexpr int part_bits = 3;
+  const auto cache = rocksdb::NewLRUCache(options.cache_bytes, part_bits);
   return {{rocksdb::kDefaultColumnFamilyName, small_options(cache)},
           {"events", events_options(options, cache)},
           {"index", index_options(options, cache)},
