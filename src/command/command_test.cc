@@ -394,5 +394,49 @@ TEST(EventMetadata, FindsTheCommandIdItWrote) {
   EXPECT_EQ(command_id_of("{\"metadata\":{\"command_id\":\"x\"}}"), "");
 }
 
+// Holds its shard up until it is told to go on.
+class HoldingCaller final : public Caller {
+ public:
+  HoldingCaller(std::promise<void>& held, std::future<void> go) : held_(held), go_(std::move(go)) {}
+  bool gone() const override {
+    held_.set_value();
+    go_.wait();
+    return true;
+  }
+  void answer(Outcome) override {}
+
+ private:
+  std::promise<void>& held_;
+  std::future<void> go_;
+};
+
+TEST_F(CommandTest, WhatHasWaitedTooLongIsRefusedAndNotExecuted) {
+  options_.shards = 1;
+  options_.shard.queue_wait_max = std::chrono::milliseconds(20);
+  ASSERT_TRUE(add("a", 1));
+  std::promise<void> held;
+  std::promise<void> go;
+  router().execute(request("a", "Add", R"({"n":1})"), std::make_unique<HoldingCaller>(held, go.get_future()));
+  held.get_future().wait();
+  std::vector<std::future<Outcome>> waiting;
+  for (int i = 0; i < 600; ++i) waiting.push_back(send(request("a", "Add", R"({"n":1})")));
+  std::this_thread::sleep_for(std::chrono::milliseconds(60));
+  go.set_value();
+  std::size_t done = 0;
+  for (std::size_t index = 0; index < waiting.size(); ++index) {
+    const Outcome outcome = waiting[index].get();
+    if (outcome) {
+      ++done;
+      continue;
+    }
+    EXPECT_LT(index, waiting.size() - Pace::always) << "the last ones may always wait";
+    EXPECT_EQ(outcome.error().code, base::Code::resource_exhausted);
+    EXPECT_THAT(outcome.error().message, ::testing::HasSubstr("was not executed"));
+  }
+  EXPECT_GE(done, Pace::always);
+  EXPECT_LT(done, waiting.size()) << "none was refused";
+  EXPECT_EQ(stored("a").size(), 1 + done);
+}
+
 }  // namespace
 }  // namespace thalo::command

@@ -43,6 +43,7 @@ struct Task {
   model::Command command;
   std::vector<model::NewEvent> events;
   std::unique_ptr<Caller> caller;
+  std::chrono::steady_clock::time_point queued;  // for the shard
 };
 
 enum class EntityState : std::uint8_t {

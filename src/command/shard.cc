@@ -84,6 +84,7 @@ base::Result<> Shard::describe(std::string stream, std::function<void(const Enti
 
 base::Result<> Shard::submit(Task& task) {
   const std::size_t size_bytes = size_of(task);
+  task.queued = std::chrono::steady_clock::now();
   Message message(std::move(task));
   auto queued = inbox_.offer(message, size_bytes);
   if (!queued) task = std::get<Task>(std::move(message));  // offer moves from it only on success
@@ -112,8 +113,9 @@ void Shard::run() {
       if (const Task* task = task_at(step - 2 * apart)) entities_.fetch_rest(task->stream_hash);
       if (step < 3 * apart) continue;
       const std::size_t index = step - 3 * apart;
+      in_hand_ = messages.size() - index;
       if (index % slice == slice - 1) {
-        inbox_.still_in_hand(messages.size() - index);
+        inbox_.still_in_hand(in_hand_);
         keep_pace(slice);
       }
       std::visit([this](auto& content) { take(std::move(content)); }, messages[index]);
@@ -125,6 +127,18 @@ void Shard::run() {
     keep_pace(rest);
     cached_entities_.store(entities_.size(), std::memory_order_relaxed);
   }
+}
+
+// The commands before it were slower than the last ones had been when it came. Whoever sent it is told while that is of
+// use.
+std::optional<Error> Shard::waited_too_long(const Task& task) const {
+  if (options_.queue_wait_max.count() <= 0 || in_hand_ <= Pace::always) return std::nullopt;
+  const auto waited = std::chrono::steady_clock::now() - task.queued;
+  if (waited <= options_.queue_wait_max * 3 / 2) return std::nullopt;
+  const auto waited_ms = std::chrono::duration_cast<std::chrono::milliseconds>(waited).count();
+  return Error{Code::resource_exhausted, inbox_.name() + " is slower than it was: the command has waited for " +
+                                             std::to_string(waited_ms) +
+                                             " ms and was not executed; nothing is stored; retry with backoff"};
 }
 
 void Shard::keep_pace(std::size_t done) {
@@ -146,6 +160,7 @@ bool Shard::next_messages(std::vector<Message>& messages) {
 
 void Shard::take(Task task) {
   if (auto reason = given_up(task)) return task.caller->answer(std::unexpected(*std::move(reason)));
+  if (auto reason = waited_too_long(task)) return task.caller->answer(std::unexpected(*std::move(reason)));
   const std::string_view stream = task.command.stream.view();
   // An append needs no state, so it is no use of the entity.
   Entity* entity = task.kind == TaskKind::append ? entities_.peek(stream, task.stream_hash)

@@ -103,6 +103,7 @@ class Shard final : public store::AppendSink {
 
   void run();
   void keep_pace(std::size_t done);
+  std::optional<base::Error> waited_too_long(const Task& task) const;
   bool next_messages(std::vector<Message>& messages);
   void take(Task task);
   void take(const Wake& wake);
@@ -154,6 +155,7 @@ class Shard final : public store::AppendSink {
   std::shared_ptr<const Catalog::Modules> modules_;
   std::uint64_t modules_generation_ = UINT64_MAX;
   Pace pace_;
+  std::size_t in_hand_ = 0;  // taken and not done
   InstancePool instances_;
   EntityCache entities_;
   std::deque<base::SharedText> loading_;  // streams, in turn
