@@ -2,6 +2,7 @@
 
 import json
 import random
+import statistics
 import subprocess
 import threading
 import time
@@ -59,6 +60,16 @@ def ms(value):
     return f"{value:.2f} ms" if value < 10 else f"{value:,.0f} ms"
 
 
+def p999(result):
+    return latency(result, "p99.9")
+
+
+def spread(result, key=per_second, show=rate):
+    """How far the turns of a median were apart."""
+    turns = result["turns"]
+    return f" ({show(key(turns[0]))} to {show(key(turns[-1]))} in {len(turns)} turns)"
+
+
 class Measurements:
     def __init__(self, build, bench, folder, sizes, say):
         self.build, self.bench, self.folder, self.sizes, self.say = build, bench, folder, sizes, say
@@ -89,11 +100,11 @@ class Measurements:
         with EmptyServer(self.build) as empty:
             flags = ["--url", empty.url, "--empty-method", "/bench.Empty/Inline", *self.timed(3)]
             one = self.bench("empty", "--callers", 1, *flags)
-            many = self.bench("empty", *flags)
+            many = self.bench.median(per_second, "empty", *flags)
         self.empty_ms = latency(one, "p50")
         self.empty_rate = per_second(many)
         self.add("Limits", "empty handler, 1 caller", f"{rate(per_second(one))}, p50 {ms(self.empty_ms)}", command=one["command"])
-        self.add("Limits", "empty handler, 256 callers", f"{rate(self.empty_rate)}, p99 {ms(latency(many, 'p99'))}", command=many["command"])
+        self.add("Limits", "empty handler, 256 callers", f"{rate(self.empty_rate)}{spread(many)}, p99 {ms(latency(many, 'p99'))}", command=many["command"])
 
     # Targets 1 to 4.
 
@@ -123,19 +134,19 @@ class Measurements:
         self.add("Beside", "a subscriber that catches up", rate(per_second(behind, "events_read")).replace("/s", " events/s"), command=behind["command"])
 
     def unary(self, url):
-        many = self.bench("write", *url, *self.timed(warm_up=2), plot="write-256-callers")
+        many = self.bench.median(per_second, "write", *url, *self.timed(warm_up=2), plot="write-256-callers")
         self.write_rate = per_second(many)
         share = self.write_rate / self.empty_rate
         self.add(
-            "1 Unary, 256 callers", "1,000 entities", f"{rate(self.write_rate)}, {share:.0%} of the ceiling; p50 {ms(latency(many, 'p50'))}, p99 {ms(latency(many, 'p99'))}",
+            "1 Unary, 256 callers", "1,000 entities", f"{rate(self.write_rate)}{spread(many)}, {share:.0%} of the ceiling; p50 {ms(latency(many, 'p50'))}, p99 {ms(latency(many, 'p99'))}",
             "55 % of an empty handler, and 60,000/s", share >= 0.55 and self.write_rate >= 60_000, rate(self.empty_rate), many["command"],
         )
         for name, target in (("hot", 0.9), ("zipf", None)):
-            result = self.bench("write", *url, *self.timed(), "--distribution", name, "--entity-prefix", name)
+            result = self.bench.median(per_second, "write", *url, *self.timed(), "--distribution", name, "--entity-prefix", name)
             share = per_second(result) / self.write_rate
             self.add(
                 "1 Unary, 256 callers", {"hot": "one hot entity", "zipf": "1,000 entities, Zipf"}[name],
-                f"{rate(per_second(result))}, {share:.0%} of the above; p99 {ms(latency(result, 'p99'))}",
+                f"{rate(per_second(result))}{spread(result)}, {share:.0%} of the above; p99 {ms(latency(result, 'p99'))}",
                 f"{target:.0%} of the above" if target else "", share >= target if target else None, command=result["command"],
             )
 
@@ -149,28 +160,27 @@ class Measurements:
         )
 
     def streamed(self, url):
-        stream = self.bench("stream", *url, "--callers", 4096, "--connections", 4, *self.timed(warm_up=2))
+        stream = self.bench.median(per_second, "stream", *url, "--callers", 4096, "--connections", 4, *self.timed(warm_up=2))
         self.add(
-            "3 Batched and in process", "ExecuteStream", f"{rate(per_second(stream))}, p99 {ms(latency(stream, 'p99'))}",
+            "3 Batched and in process", "ExecuteStream", f"{rate(per_second(stream))}{spread(stream)}, p99 {ms(latency(stream, 'p99'))}",
             "200,000/s", per_second(stream) >= 200_000, command=stream["command"],
         )
         folder = self.folder / "in-process"
         flags = ["--store-path", folder / "store", "--modules-path", self.folder / "commands" / "modules"]
         folder.mkdir()
-        inside = self.bench("write", "--in-process", *flags, "--callers", 2048, *self.timed(warm_up=2))
+        inside = self.bench.median(per_second, "write", "--in-process", *flags, "--callers", 2048, *self.timed(warm_up=2))
         self.add(
-            "3 Batched and in process", "in process", f"{rate(per_second(inside))}, p99 {ms(latency(inside, 'p99'))}",
+            "3 Batched and in process", "in process", f"{rate(per_second(inside))}{spread(inside)}, p99 {ms(latency(inside, 'p99'))}",
             "300,000/s", per_second(inside) >= 300_000, command=inside["command"],
         )
 
     def half_load(self, server, url):
         half = ["--rate", int(self.write_rate / 2), "--callers", 2000]
-        seconds = 3 * self.sizes.seconds
-        calm = self.bench("write", *url, *half, *self.timed(seconds), plot="half-load")
+        calm = self.bench.median(p999, "write", *url, *half, *self.timed(), plot="half-load")
         self.add(
             "4 Latency at half the load", "p99.9, with flushes and compaction as they come",
-            f"{ms(latency(calm, 'p99.9'))}; p50 {ms(latency(calm, 'p50'))}, p99 {ms(latency(calm, 'p99'))}, max {ms(latency(calm, 'max'))}",
-            "10 ms", latency(calm, "p99.9") <= 10, command=calm["command"],
+            f"{ms(p999(calm))}{spread(calm, p999, ms)}; p50 {ms(latency(calm, 'p50'))}, p99 {ms(latency(calm, 'p99'))}, max {ms(latency(calm, 'max'))}",
+            "10 ms", p999(calm) <= 10, command=calm["command"],
         )
         published = 0
         stopped = threading.Event()
@@ -188,34 +198,44 @@ class Measurements:
         publisher = threading.Thread(target=publish)
         publisher.start()
         try:
-            busy = self.bench("write", *url, *half, *self.timed())
+            busy = self.bench.median(p999, "write", *url, *half, *self.timed())
         finally:
             stopped.set()
             publisher.join()
         self.add(
             "4 Latency at half the load", f"p99.9 while another module is published {published} times, about once a second",
-            f"{ms(latency(busy, 'p99.9'))}; p99 {ms(latency(busy, 'p99'))}, max {ms(latency(busy, 'max'))}",
-            "10 ms", latency(busy, "p99.9") <= 10, command=busy["command"],
+            f"{ms(p999(busy))}{spread(busy, p999, ms)}; p99 {ms(latency(busy, 'p99'))}, max {ms(latency(busy, 'max'))}",
+            "10 ms", p999(busy) <= 10, command=busy["command"],
         )
 
     # Targets 5 and 7: one store that grows.
 
     def growth(self):
-        server = self.server("growth")
+        servers = {events: self.server(f"growth-{events}") for events in (1_000_000, self.sizes.events)}
         try:
-            url = ["--url", server.url, "--store-path", server.store]
-            self.curves["events"] = []
-            self.fill(url, 1000)
-            self.growth_point(url, 1000)
-            for events in [1_000_000, self.sizes.events]:
-                self.fill(url, events)
-                self.growth_point(url, events)
-            self.growth_figure("events stored", "events")
-            self.reading(url)
+            for events, server in servers.items():
+                self.fill(self.urls(server), events)
+            self.grown(servers)
+            server = servers[self.sizes.events]
+            self.reading(self.urls(server))
             self.restarts(server)
         finally:
-            server.kill()
+            for server in servers.values():
+                server.kill()
         self.streams()
+
+    def urls(self, server):
+        return ["--url", server.url, "--store-path", server.store]
+
+    def grown(self, servers):
+        """In turns with little, more and much stored, and the median of each: compared is what was measured close together."""
+        rates = {events: [] for events in (1000, *servers)}
+        for turn in range(3):
+            with self.server(f"growth-1000-{turn}") as new:
+                self.fill(self.urls(new), 1000)
+                for events, server in ((1000, new), *servers.items()):
+                    rates[events].append(per_second(self.bench("write", *self.urls(server), *self.timed())))
+        self.growth_figure("events stored when the measurement began", "events", rates)
 
     def stored(self, url):
         return self.bench("read", *url, "--callers", 1, "--duration", 0.1, "--warm-up", 0)["store"]["events_after"]
@@ -228,16 +248,13 @@ class Measurements:
             flags = ["--batch", batch, "--operations", missing // batch, "--entities", 10_000, "--entity-prefix", "fill"]
             self.bench("append", *url, *flags, "--callers", 64, "--duration", 3600, "--warm-up", 0)
 
-    def growth_point(self, url, events):
-        result = self.bench("write", *url, *self.timed())
-        self.curves["events"].append((events, per_second(result)))
-        self.say(f"    with {events:,} events: {rate(per_second(result))}")
-
-    def growth_figure(self, what, curve):
-        rates = [value for _, value in self.curves[curve]]
+    def growth_figure(self, what, curve, rates):
+        self.curves[curve] = [(x, statistics.median(values)) for x, values in rates.items()]
+        lowest, highest = (choose(value for _, value in self.curves[curve]) for choose in (min, max))
+        points = ", ".join(f"{x:,}: {rate(statistics.median(values))} ({rate(min(values))} to {rate(max(values))})" for x, values in rates.items())
         self.add(
-            "7 Growth", what, ", ".join(f"{x:,}: {rate(value)}" for x, value in self.curves[curve]),
-            "the lowest at least 80 % of the highest", min(rates) >= 0.8 * max(rates), command="thalo bench write (256 callers)",
+            "7 Growth", what, f"{points}; the lowest is {lowest / highest:.0%} of the highest (medians of 3 turns)",
+            "the lowest at least 80 % of the highest", lowest >= 0.8 * highest, command="thalo bench write (256 callers)",
         )
 
     def reading(self, url):
@@ -277,17 +294,17 @@ class Measurements:
 
     def streams(self):
         counts = (100, 10_000, 1_000_000)
-        self.curves["streams"] = []
+        rates = {count: [] for count in counts}
         with self.server("streams", "--cache-size", sum(counts)) as server:
+            entities = {count: [*self.urls(server), "--entities", count, "--entity-prefix", f"of{count}-"] for count in counts}
+            # Each once first: what is measured is how many there are, not that they are new.
             for count in counts:
-                # Each once first: what is measured is how many there are, not that they are new.
-                entities = ["--url", server.url, "--store-path", server.store, "--entities", count, "--entity-prefix", f"of{count}-"]
-                self.bench("write", *entities, "--distribution", "each", "--operations", count, "--duration", 3600, "--warm-up", 0)
-                result = self.bench("write", *entities, *self.timed())
-                self.curves["streams"].append((count, per_second(result)))
-                self.say(f"    with {count:,} streams: {rate(per_second(result))}")
+                self.bench("write", *entities[count], "--distribution", "each", "--operations", count, "--duration", 3600, "--warm-up", 0)
+            for _ in range(3):
+                for count in counts:
+                    rates[count].append(per_second(self.bench("write", *entities[count], *self.timed())))
             memory = server.memory_mb()
-            self.growth_figure(f"streams, commands to random ones of them, all in memory (--cache-size {sum(counts):,}: {memory:,.0f} MB)", "streams")
+            self.growth_figure(f"streams, commands to random ones of them, all in memory (--cache-size {sum(counts):,}: {memory:,.0f} MB)", "streams", rates)
             server.stop()
         self.cold_streams()
 

@@ -44,9 +44,27 @@ class Bench:
         # The command as a reader can repeat it: the server's port and the temporary folder mean nothing to them.
         result["command"] = f"thalo bench {workload} " + " ".join(readable(flags))
         if plot:
-            file = self.plots / f"{plot}.svg"
+            result["plot"] = file = self.plots / f"{plot}.svg"
             file.write_text(file.read_text().replace(f">{result['command_line']}<", f">{result['command']}<"))
         return result
+
+
+    def median(self, key, workload, *flags, turns=3, plot=None):
+        """The turn whose `key` is the median of several: a shared machine's speed changes from one moment to the next."""
+        results = []
+        for turn in range(turns):
+            results.append(self(workload, *flags, plot=plot and f"{plot}-{turn}"))
+        results.sort(key=key)
+        if plot:
+            for turn in range(turns):
+                file = self.plots / f"{plot}-{turn}.svg"
+                if results[turns // 2]["plot"] == file:
+                    file.rename(self.plots / f"{plot}.svg")
+                else:
+                    file.unlink()
+        middle = results[turns // 2]
+        middle["turns"] = results
+        return middle
 
 
 def readable(flags):
