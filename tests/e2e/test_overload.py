@@ -1,6 +1,7 @@
 """Ten times as many commands at once as the runtime has room for: the rest is refused at once, what is accepted is true, memory stays bounded."""
 
 import queue
+import re
 import threading
 
 import grpc
@@ -108,4 +109,4 @@ def test_callers_are_refused_early_rather_than_kept_waiting(tmp_path):
             loads = run_load(server, STREAMS, 20, under_way)
             refused = [message for load in loads for message in load.failures.get(REFUSED, [])]
             assert bool(refused) == refuses, (wait_ms, refused[:1])
-            assert all("the command queue of shard-0 is full" in message for message in refused)
+            assert all(re.search("the command queue of shard-0 is (full|slower than it was)", message) for message in refused)
