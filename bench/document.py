@@ -9,8 +9,9 @@ transport or the disk alone reaches at the same time on the same machine. `FULL=
 `thalo bench` ([cli.md](cli.md#benchmarks)), runs on the same cores as what it measures, and checks every answer: an accepted command's events belong to
 the entity asked, reads are gapless, and the store has as many new events as were acknowledged. Every acknowledged command is synced (`fdatasync`).
 
-Latency of an open loop (`--rate`) counts from the time an operation was due. A figure with a range behind it is the median of so many turns: a shared machine's
-speed changes by a third from one minute to the next. Compared rates are measured in turns.
+Latency of an open loop (`--rate`) counts from the time an operation was due. A figure with a range behind it is the median of so many turns, and what
+stands beside it is of that turn, but for the longest of all: a shared machine's speed changes by a third from one minute to the next. Growth and followers are
+measured in turns with what they are compared with.
 """
 
 def table(figures):

@@ -49,10 +49,11 @@ class Bench:
         return result
 
 
-    def median(self, key, workload, *flags, turns=3, plot=None):
-        """The turn whose `key` is the median of several: a shared machine's speed changes from one moment to the next."""
+    def median(self, key, workload, *flags, turns=3, plot=None, before=lambda: None):
+        """The turn whose `key` is the median of several: a shared machine's speed changes from one moment to the next. `before` is called before each."""
         results = []
         for turn in range(turns):
+            before()
             results.append(self(workload, *flags, plot=plot and f"{plot}-{turn}"))
         results.sort(key=key)
         if plot:

@@ -24,7 +24,7 @@ def measure(measurements):
         busy(
             measurements, server, int(most / 2), "stretches of the stream index, and merges of its files: a million streams, their entities not in memory "
             f"(half of {most:,.0f}/s)", ["index", "rocksdb:low"], "stretches of 65,536 events",
-            lambda before, after: after["events"] // 65_536 - before["events"] // 65_536, *cold, times=2,
+            lambda before, after: after["events"] // 65_536 - before["events"] // 65_536, *cold, times=3,
         )
     with measurements.server("snapshots", *SNAPSHOT_FLAGS, modules=("bank_account",)) as server:
         account = ["--aggregate", "bankAccount", "--payload-size", 0]
@@ -40,7 +40,7 @@ def busy(m, server, rate, what, threads, made, count, *flags, times=1):
     """Runs at a fixed rate, the median of their p99.9; what the threads named used in it, and how often what they do happened."""
     url = ["--url", server.url, "--store-path", server.store]
     with Files(server) as files:
-        before = {"cpu": thread_seconds(server), "files": files.seen(), "events": m.stored(url)}
+        before = {"events": m.stored(url), "cpu": thread_seconds(server), "files": files.seen()}
         result = m.bench.median(p999, "write", *url, "--rate", rate, "--callers", 2000, *m.timed(times * m.sizes.seconds), *flags)
         after = {"cpu": thread_seconds(server), "files": files.seen(), "events": m.stored(url)}
     commands = after["events"] - before["events"]

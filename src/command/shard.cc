@@ -4,6 +4,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <utility>
 
 #include "base/log.h"
@@ -84,7 +85,8 @@ base::Result<> Shard::describe(std::string stream, std::function<void(const Enti
 
 base::Result<> Shard::submit(Task& task) {
   const std::size_t size_bytes = size_of(task);
-  task.queued = std::chrono::steady_clock::now();
+  // The slow lane takes over what has waited for a shard before.
+  if (task.queued == decltype(task.queued)()) task.queued = std::chrono::steady_clock::now();
   Message message(std::move(task));
   auto queued = inbox_.offer(message, size_bytes);
   if (!queued) task = std::get<Task>(std::move(message));  // offer moves from it only on success
@@ -141,7 +143,13 @@ std::optional<Error> Shard::waited_too_long(const Task& task) const {
                                              " ms and was not executed; nothing is stored; retry with backoff"};
 }
 
-void Shard::keep_pace(std::size_t done) {
+void Shard::give_up(Task task, base::Error reason) {
+  ++given_up_;
+  task.caller->answer(std::unexpected(std::move(reason)));
+}
+
+void Shard::keep_pace(std::size_t handled) {
+  const std::size_t done = handled - std::min(handled, std::exchange(given_up_, 0));
   if (const auto fit = pace_.done(done, std::chrono::steady_clock::now())) inbox_.fit(*fit);
 }
 
@@ -159,8 +167,8 @@ bool Shard::next_messages(std::vector<Message>& messages) {
 }
 
 void Shard::take(Task task) {
-  if (auto reason = given_up(task)) return task.caller->answer(std::unexpected(*std::move(reason)));
-  if (auto reason = waited_too_long(task)) return task.caller->answer(std::unexpected(*std::move(reason)));
+  if (auto reason = given_up(task)) return give_up(std::move(task), *std::move(reason));
+  if (auto reason = waited_too_long(task)) return give_up(std::move(task), *std::move(reason));
   const std::string_view stream = task.command.stream.view();
   // An append needs no state, so it is no use of the entity.
   Entity* entity = task.kind == TaskKind::append ? entities_.peek(stream, task.stream_hash)

@@ -102,8 +102,9 @@ class Shard final : public store::AppendSink {
   class SnapshotSaver;
 
   void run();
-  void keep_pace(std::size_t done);
+  void keep_pace(std::size_t handled);
   std::optional<base::Error> waited_too_long(const Task& task) const;
+  void give_up(Task task, base::Error reason);
   bool next_messages(std::vector<Message>& messages);
   void take(Task task);
   void take(const Wake& wake);
@@ -155,7 +156,8 @@ class Shard final : public store::AppendSink {
   std::shared_ptr<const Catalog::Modules> modules_;
   std::uint64_t modules_generation_ = UINT64_MAX;
   Pace pace_;
-  std::size_t in_hand_ = 0;  // taken and not done
+  std::size_t in_hand_ = 0;   // taken and not done
+  std::size_t given_up_ = 0;  // since the pace was told: no work, and nothing of how fast the others are
   InstancePool instances_;
   EntityCache entities_;
   std::deque<base::SharedText> loading_;  // streams, in turn

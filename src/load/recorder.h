@@ -20,7 +20,7 @@ using TimePoint = std::chrono::steady_clock::time_point;
 enum class Outcome : std::uint8_t {
   accepted,
   rejected,  // by the aggregate's rules: an answer like another
-  refused,   // RESOURCE_EXHAUSTED: a queue is full
+  refused,   // RESOURCE_EXHAUSTED: a queue is full, or the command waited in it too long
   failed,    // any other error
   unknown,   // the connection was lost, or no answer came: it may have been done or not
   wrong,     // an answer that cannot be right

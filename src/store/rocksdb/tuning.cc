@@ -75,11 +75,17 @@ class PoliteWork final : public rocksdb::EventListener, public rocksdb::RateLimi
     thread_local const int done = ::setpriority(PRIO_PROCESS, static_cast<id_t>(::gettid()), niceness);
     static_cast<void>(done);
     rested_ = thread_time();
-    // Those of earlier lives of the store were not counted.
-    if (job.cf_name == "index") unmerged_ = std::max(unmerged_.load(), flushed_files(job));
+    merges_index_ = job.cf_name == "index";
+    // A merge takes all there are.
+    if (const int files = flushed_files(job); merges_index_ && files > 0) unmerged_ = files;
   }
   void OnCompactionCompleted(rocksdb::DB* /*db*/, const rocksdb::CompactionJobInfo& job) override {
     if (job.cf_name == "index") unmerged_ -= flushed_files(job);
+  }
+  void OnStallConditionsChanged(const rocksdb::WriteStallInfo& info) override {
+    using rocksdb::WriteStallCondition;
+    const auto waits = [](WriteStallCondition condition) { return condition != WriteStallCondition::kNormal ? 1 : 0; };
+    stalled_columns_ += waits(info.condition.cur) - waits(info.condition.prev);
   }
 
   // Called by a flush or a merge before it writes a piece of a file.
@@ -105,11 +111,13 @@ class PoliteWork final : public rocksdb::EventListener, public rocksdb::RateLimi
   static constexpr int merge_rests_max = 8;
   static constexpr std::chrono::milliseconds rest_max{50};
 
-  // How many times as long as it has worked a thread rests. Not at all when writers wait for it (IO_USER).
+  // How many times as long as it has worked a thread rests. Not at all when writers wait for it (IO_USER: they already
+  // did when it began).
   int rests(rocksdb::Env::IOPriority priority) const {
+    if (stalled_columns_ > 0) return 0;
     if (priority == rocksdb::Env::IO_HIGH) return 1;  // a flush
-    if (priority == rocksdb::Env::IO_LOW) return std::clamp(2 * (unmerged_max - unmerged_), 0, merge_rests_max);
-    return 0;
+    if (priority != rocksdb::Env::IO_LOW) return 0;
+    return merges_index_ ? std::clamp(2 * (unmerged_max - unmerged_), 0, merge_rests_max) : 1;
   }
 
   static std::chrono::nanoseconds thread_time() {
@@ -123,7 +131,9 @@ class PoliteWork final : public rocksdb::EventListener, public rocksdb::RateLimi
   }
 
   static inline thread_local std::optional<std::chrono::nanoseconds> rested_;  // its time when this thread last rested
+  static inline thread_local bool merges_index_ = false;
   std::atomic<int> unmerged_ = 0;
+  std::atomic<int> stalled_columns_ = 0;
 };
 
 // The stream of an index key, so that a bloom filter tells at once which files know a stream.
