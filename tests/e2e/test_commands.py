@@ -2,6 +2,7 @@
 
 import json
 import re
+from pathlib import Path
 
 import grpc
 import pytest
@@ -170,6 +171,20 @@ def test_health_and_reflection(server):
     assert {"thalo.v1.Commands", "thalo.v1.Events", "thalo.CommandCenter", "grpc.health.v1.Health"} <= set(database.get_services())
     service = DescriptorPool(database).FindServiceByName("thalo.v1.Commands")
     assert [method.name for method in service.methods] == ["Execute", "ExecuteStream"]
+
+
+def allocator_setting(server):
+    variables = Path(f"/proc/{server.process.pid}/environ").read_bytes().split(b"\0")
+    return [value for value in variables if value.startswith(b"GLIBC_TUNABLES=")]
+
+
+def test_the_heap_is_in_huge_pages_unless_somebody_says_otherwise(tmp_path):
+    add_module(tmp_path)
+    with runtime(tmp_path) as server:
+        assert allocator_setting(server) == [b"GLIBC_TUNABLES=glibc.malloc.hugetlb=1"]
+        assert Path(f"/proc/{server.process.pid}/comm").read_text() == "thalo-runtime\n"
+    with runtime(tmp_path, env={"GLIBC_TUNABLES": "glibc.malloc.hugetlb=0"}) as server:
+        assert allocator_setting(server) == [b"GLIBC_TUNABLES=glibc.malloc.hugetlb=0"]
 
 
 def test_both_loopback_addresses_by_default(tmp_path):
