@@ -438,5 +438,44 @@ TEST_F(CommandTest, WhatHasWaitedTooLongIsRefusedAndNotExecuted) {
   EXPECT_EQ(stored("a").size(), 1 + done);
 }
 
+// Keeps its shard busy before its command is executed.
+class SlowCaller final : public Caller {
+ public:
+  explicit SlowCaller(std::promise<Outcome> promise) : promise_(std::move(promise)) {}
+  bool gone() const override {
+    std::this_thread::sleep_for(std::chrono::milliseconds(600));
+    return false;
+  }
+  void answer(Outcome outcome) override { promise_.set_value(std::move(outcome)); }
+
+ private:
+  std::promise<Outcome> promise_;
+};
+
+TEST_F(CommandTest, CommandsThatAreGivenUpMakeNoRoomForMoreThanASlowShardCanDo) {
+  options_.shards = 1;
+  options_.shard.queue_wait_max = std::chrono::milliseconds(20);
+  std::promise<Outcome> slow;
+  auto slow_outcome = slow.get_future();
+  router().execute(request("a", "Add", R"({"n":1})"), std::make_unique<SlowCaller>(std::move(slow)));
+  ASSERT_TRUE(slow_outcome.get());
+  const auto gone = std::make_shared<std::atomic<bool>>(true);
+  for (int round = 0; round < 20; ++round) {
+    std::vector<std::future<Outcome>> cancelled;
+    for (std::size_t i = 0; i < Pace::always; ++i) cancelled.push_back(send(request("a", "Add", R"({"n":1})"), gone));
+    for (auto& outcome : cancelled) EXPECT_FALSE(outcome.get());
+  }
+  std::promise<void> held;
+  std::promise<void> go;
+  router().execute(request("a", "Add", R"({"n":1})"), std::make_unique<HoldingCaller>(held, go.get_future()));
+  held.get_future().wait();
+  std::vector<std::future<Outcome>> waiting;
+  for (std::size_t i = 0; i < 2 * Pace::always; ++i) waiting.push_back(send(request("a", "Add", R"({"n":1})")));
+  go.set_value();
+  std::size_t refused = 0;
+  for (auto& outcome : waiting) refused += outcome.get() ? 0 : 1;
+  EXPECT_GE(refused, Pace::always);
+}
+
 }  // namespace
 }  // namespace thalo::command
