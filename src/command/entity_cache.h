@@ -77,7 +77,7 @@ struct Entity {
   bool is_placeholder = false;  // the cache's own
 
   bool has_appends_under_way() const { return flight->appends.load() > 0; }
-  bool is_ahead_of_its_stream() const { return flight->failed.load(); }
+  bool is_ahead_of_its_stream() const { return flight->chain.broken.load(); }
   Preparation& prepare() {
     if (preparation == nullptr) preparation = std::make_unique<Preparation>();
     return *preparation;

@@ -81,13 +81,13 @@ void Gate::settle(Held& held, base::Result<store::Appended>* appended) {
   Answer& answer = held.answer;
   if (answer.flight == nullptr) return;
   if (appended == nullptr) {
-    if (!answer.flight->failed.load()) return;
+    if (!answer.flight->chain.broken.load()) return;
     answer.outcome = std::unexpected(computed_from_lost_events(answer));
     answer.original.reset();
     return;
   }
   if (!*appended) {
-    answer.flight->failed.store(true);  // the store has said so already, unless the append stood alone
+    answer.flight->chain.broken.store(true);  // the store has said so already, unless the append stood alone
     answer.outcome = std::unexpected(appended->error());
     return;
   }

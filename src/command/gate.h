@@ -30,8 +30,8 @@ namespace thalo::command {
 struct Flight {
   explicit Flight(model::StreamName of) : stream(std::move(of)) {}
   const model::StreamName stream;
+  store::Chain chain;                     // broken: an append failed, this incarnation is ahead of its stream
   std::atomic<std::uint32_t> appends{0};  // handed to the store, outcome unknown
-  std::atomic<bool> failed{false};        // an append failed: this incarnation is ahead of its stream
   std::atomic<bool> wake_wanted{false};   // the shard waits for appends to become 0
 };
 

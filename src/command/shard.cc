@@ -360,12 +360,11 @@ void Shard::append_directly(Entity* entity, Task task) {
 base::Result<> Shard::hand_to_store(const std::shared_ptr<Flight>& flight, model::ExpectedVersion expected, Task& task,
                                     std::vector<model::NewEvent> events, model::Accepted accepted) {
   gate_.hold_for_append({std::move(task.caller), std::move(accepted), flight, std::nullopt});
-  // The chain's flag lives in the flight: one append of this incarnation that fails takes those decided on top of it
-  // along.
-  auto queued = store_.append(
-      {flight->stream.shared(), expected, std::move(events), task.command.time_ms, 0,
-       task.kind == TaskKind::append ? nullptr : std::shared_ptr<std::atomic<bool>>(flight, &flight->failed)},
-      *this);
+  // One append of this incarnation that fails takes those decided on top of it along.
+  auto queued =
+      store_.append({flight->stream.shared(), expected, std::move(events), task.command.time_ms, 0,
+                     task.kind == TaskKind::append ? nullptr : std::shared_ptr<store::Chain>(flight, &flight->chain)},
+                    *this);
   if (!queued) task.caller = gate_.take_back().caller;
   return queued;
 }

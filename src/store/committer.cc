@@ -59,8 +59,13 @@ base::Result<> Committer::append(Append append, AppendSink& sink) {
                                             number(size_bytes) + " bytes and may have " +
                                             number(limits_.append_bytes_max) + "; split it");
   }
-  auto pin = heads_.pin(append.stream);
-  if (!pin) return std::unexpected(std::move(pin.error()));
+  HeadTable::Pin own_head;
+  HeadTable::Pin& head = append.chain != nullptr ? append.chain->head : own_head;
+  if (!head.is_set()) {
+    auto pin = heads_.pin(append.stream);
+    if (!pin) return std::unexpected(std::move(pin.error()));
+    head = *std::move(pin);
+  }
 
   const std::size_t before = queued_bytes_.fetch_add(size_bytes, std::memory_order_relaxed);
   // An empty queue takes any append, so that the two limits cannot contradict each other.
@@ -70,7 +75,7 @@ base::Result<> Committer::append(Append append, AppendSink& sink) {
                                               number(limits_.queue_bytes_max) + "); retry with backoff");
   }
   auto pushed = queue_.push(
-      Pending{std::move(*pin), append.expected, std::move(events), &sink, append.tag, std::move(append.broken_chain)});
+      Pending{std::move(own_head), std::move(append.chain), append.expected, std::move(events), &sink, append.tag});
   if (!pushed) queued_bytes_.fetch_sub(size_bytes, std::memory_order_relaxed);
   return pushed;
 }
@@ -101,22 +106,23 @@ std::size_t Committer::batch_end(std::size_t begin) const {
 }
 
 base::Result<Appended> Committer::place(Pending& pending, model::GlobalPosition& next) {
-  const std::uint64_t version = pending.head.version();
-  if (pending.broken_chain != nullptr && pending.broken_chain->load()) {
+  HeadTable::Pin& head = pending.head();
+  const std::uint64_t version = head.version();
+  if (pending.chain != nullptr && pending.chain->broken.load()) {
     return fail(Code::aborted,
-                "stream " + std::string(pending.head.stream()) +
+                "stream " + std::string(head.stream()) +
                     ": an earlier append, on which this one rests, was not stored; read it again and decide anew");
   }
   if (!pending.expected.accepts(version)) {
-    if (pending.broken_chain != nullptr) pending.broken_chain->store(true);
-    return fail(Code::aborted, "stream " + std::string(pending.head.stream()) + " is at version " + number(version) +
+    if (pending.chain != nullptr) pending.chain->broken.store(true);
+    return fail(Code::aborted, "stream " + std::string(head.stream()) + " is at version " + number(version) +
                                    ", not at the expected " + number(pending.expected.version()) +
                                    "; read it again and decide anew");
   }
   const Appended appended{next, version, pending.events.count()};
-  placed_.push_back({&pending.head.stream(), pending.head.hash(), &pending.events, next, version});
+  placed_.push_back({&head.stream(), head.hash(), &pending.events, next, version});
   next += appended.count;
-  pending.head.set_version(version + appended.count);
+  head.set_version(version + appended.count);
   return appended;
 }
 
@@ -148,7 +154,7 @@ void Committer::commit(std::span<Pending> batch) {
     // A wrong version found on top of events that were not stored means nothing: all of the batch fails alike.
     base::Result<Appended> result = written ? std::move(results_[index]) : std::unexpected(written.error());
     outcomes_of(batch[index].sink).push_back({batch[index].tag, std::move(result)});
-    batch[index].head.release();
+    batch[index].own_head.release();
     bytes += batch[index].events.size_bytes();
   }
   queued_bytes_.fetch_sub(bytes, std::memory_order_relaxed);

@@ -1,6 +1,6 @@
 // The commit pipeline, shared by the engines: a bounded queue, one thread, group commit.
 //
-//   append() on any thread: pin the stream's head, encode the events, queue
+//   append() on any thread: pin the stream's head (a chain keeps it pinned), encode the events, queue
 //   committer thread: take everything waiting → check expected versions, give positions → CommitTarget::write (one
 //   atomic write, one sync)
 //                     → CommitTarget::publish → head → outcomes, one call per sink → head-moved callbacks
@@ -68,12 +68,14 @@ class Committer {
 
  private:
   struct Pending {
-    HeadTable::Pin head;
+    HeadTable::Pin own_head;  // of one that stands alone
+    std::shared_ptr<Chain> chain;
     model::ExpectedVersion expected = model::ExpectedVersion::any();
     EncodedEvents events;
     AppendSink* sink = nullptr;
     std::uint64_t tag = 0;
-    std::shared_ptr<std::atomic<bool>> broken_chain;
+
+    HeadTable::Pin& head() { return chain != nullptr ? chain->head : own_head; }
   };
 
   base::Result<> check(const Append& append) const;

@@ -5,8 +5,9 @@
 // and moves the version. A stream stays pinned until its append is committed *and published to the index*; so a stream
 // that is in nobody's hands can be forgotten and looked up again without missing an event.
 //
-// Memory: one entry per append in the queue, plus the versions of up to `idle_max` streams that were used last, 20
-// bytes each (idle_versions.h). A stream's name is that of who appended to it last.
+// Memory: some 60 bytes per stream that is pinned, by an append in the queue or a chain, plus the versions of up to
+// `idle_max` streams that were used last, 20 bytes each (idle_versions.h). A stream's name is that of who appended to
+// it last.
 #pragma once
 
 #include <array>
@@ -36,6 +37,7 @@ class HeadTable {
     }
     ~Pin() { release(); }
 
+    bool is_set() const { return head_ != nullptr; }
     const base::SharedText& stream() const;
     std::uint64_t hash() const;
     // The number of events that are committed or about to be. The committer only.

@@ -22,8 +22,19 @@
 #include "model/command.h"
 #include "model/event.h"
 #include "store/backup.h"
+#include "store/head_table.h"
 
 namespace thalo::store {
+
+// What appends to one stream share that are decided one on top of the other. They come from one thread at a time. It
+// must not outlive the store.
+struct Chain {
+  // The first of them that fails sets it, and those behind it fail with ABORTED whatever their expected version: they
+  // rest on events that do not exist.
+  std::atomic<bool> broken = false;
+  // The store's own: from the first append on it knows the stream's version without looking for it.
+  HeadTable::Pin head = {};
+};
 
 // The events of one command (or one direct append) for one stream: stored all or none.
 struct Append {
@@ -31,11 +42,8 @@ struct Append {
   model::ExpectedVersion expected = model::ExpectedVersion::any();
   std::vector<model::NewEvent> events = {};  // at least one
   std::int64_t time_ms = 0;
-  std::uint64_t tag = 0;  // the caller's own; returned with the outcome
-  // Appends that were decided one on top of the other share a flag. The first of them that fails sets it, and those
-  // behind it fail with ABORTED whatever their expected version: they rest on events that do not exist. Null: it stands
-  // alone.
-  std::shared_ptr<std::atomic<bool>> broken_chain{};
+  std::uint64_t tag = 0;              // the caller's own; returned with the outcome
+  std::shared_ptr<Chain> chain = {};  // null: it stands alone
 };
 
 // Where the events of an append went.

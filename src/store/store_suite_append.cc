@@ -85,19 +85,35 @@ TEST_P(StoreSuite, TheExpectedVersionDecides) {
 
 TEST_P(StoreSuite, AppendsOfAChainFailWithTheFirstOfThemEvenWhenTheirVersionFits) {
   ASSERT_TRUE(append(make_append("counter-a", {"0"})));
-  const auto chain = std::make_shared<std::atomic<bool>>(false);
+  const auto chain = std::make_shared<Chain>();
   Append wrong = make_append("counter-a", {"x"}, ExpectedVersion::exact(0));
-  wrong.broken_chain = chain;
+  wrong.chain = chain;
   EXPECT_EQ(append(wrong).error().code, Code::aborted);
-  EXPECT_TRUE(chain->load());
+  EXPECT_TRUE(chain->broken.load());
   Append fits = make_append("counter-a", {"y"}, ExpectedVersion::exact(1));
-  fits.broken_chain = chain;
+  fits.chain = chain;
   const auto refused = append(fits);
   ASSERT_FALSE(refused);
   EXPECT_EQ(refused.error().code, Code::aborted);
   EXPECT_THAT(refused.error().message, HasSubstr("on which this one rests"));
   EXPECT_TRUE(append(make_append("counter-a", {"1"}, ExpectedVersion::exact(1)))) << "one that stands alone";
   EXPECT_EQ(data_of(read_stream(*store_, {.stream = "counter-a"})), (std::vector<std::string>{"0", "1"}));
+}
+
+TEST_P(StoreSuite, AChainSeesWhatOthersAppendToItsStream) {
+  const auto chain = std::make_shared<Chain>();
+  const auto chained = [&](const std::string& data, std::uint64_t version) {
+    Append append = make_append("counter-a", {data}, ExpectedVersion::exact(version));
+    append.chain = chain;
+    return append;
+  };
+  ASSERT_TRUE(append(chained("0", 0)));
+  ASSERT_TRUE(append(make_append("counter-a", {"1"})));
+  ASSERT_TRUE(append(make_append("counter-b", {"x"})));
+  ASSERT_TRUE(append(chained("2", 2)));
+  ASSERT_TRUE(append(make_append("counter-a", {"3"}, ExpectedVersion::exact(3))));
+  EXPECT_EQ(append(chained("y", 3)).error().code, Code::aborted);
+  EXPECT_EQ(data_of(read_stream(*store_, {.stream = "counter-a"})), (std::vector<std::string>{"0", "1", "2", "3"}));
 }
 
 TEST_P(StoreSuite, AppendsWaitingTogetherAreCommittedInOrderAndAnsweredInOneCallPerSink) {

@@ -76,8 +76,9 @@ std::uint64_t DurabilityModel::version_to_be(const std::string& stream) const {
 
 void DurabilityModel::queued(const Append& append) {
   Unanswered unanswered{.append = append, .broken_chain = nullptr};
-  if (append.broken_chain != nullptr) {
-    auto& chain = chains_[append.broken_chain.get()];
+  unanswered.append.chain = nullptr;  // it outlives the store
+  if (append.chain != nullptr) {
+    auto& chain = chains_[append.chain.get()];
     if (chain == nullptr) chain = std::make_shared<bool>(false);
     unanswered.broken_chain = chain;
   }

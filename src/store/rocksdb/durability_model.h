@@ -78,7 +78,7 @@ class DurabilityModel {
   std::vector<Event> events_;                                // in global order
   std::map<std::string, std::vector<std::size_t>> streams_;  // places in events_
   std::deque<Unanswered> unanswered_;
-  std::map<std::atomic<bool>*, std::shared_ptr<bool>> chains_;
+  std::map<Chain*, std::shared_ptr<bool>> chains_;
   // The first batch that failed since the store was opened: there as a whole or not at all.
   std::vector<Event> uncertain_;
   bool has_failed_ = false;

@@ -156,8 +156,8 @@ class History {
     }
     if (step.is_chained) {
       auto& chain = chains_[stream];
-      if (chain == nullptr) chain = std::make_shared<std::atomic<bool>>(false);
-      append.broken_chain = chain;
+      if (chain == nullptr) chain = std::make_shared<Chain>();
+      append.chain = chain;
     }
     if (worked(store_->append(append, sink_))) model_.queued(append);
     if (step.waits) drain();
@@ -188,6 +188,7 @@ class History {
     if (!is_kill && store_) store_->close();
     if (is_kill && !disk().is_power_cut()) disk().cut_power_after(1);
     const bool was_healthy = store_ && !store_->poisoned();
+    chains_.clear();
     store_.reset();
     drain();
     if (is_kill && life.ending != Ending::kill) return cut_power(life);
@@ -211,7 +212,7 @@ class History {
   DurabilityModel model_;
   BatchSink sink_;
   std::unique_ptr<Store> store_;
-  std::map<std::string, std::shared_ptr<std::atomic<bool>>> chains_;  // of unanswered appends
+  std::map<std::string, std::shared_ptr<Chain>> chains_;  // of unanswered appends
   std::uint64_t number_ = 0;
   std::uint64_t faults_before_ = 0;
 };
