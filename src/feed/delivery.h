@@ -7,14 +7,15 @@
 #include <vector>
 
 #include "feed/event_batch.h"
+#include "feed/indexes.h"
 #include "model/event.h"
 
 namespace thalo::feed {
 
-// Some events of one batch, by index, ascending.
+// Some events of one batch.
 struct Selection {
   SharedBatch batch = {};
-  std::vector<std::uint32_t> indexes = {};
+  Indexes indexes = {};
 };
 
 // A numbered handful of events for one member of a projection. A value; copies share the events. Any thread.
@@ -39,7 +40,7 @@ class Delivery {
   template <class Visit>
   void for_each(Visit&& visit) const {
     for (const Selection& selection : selections_)
-      for (const std::uint32_t index : selection.indexes) visit(selection.batch->event(index));
+      selection.indexes.for_each([&](std::uint32_t index) { visit(selection.batch->event(index)); });
   }
   // The last event's: acknowledging it acknowledges the whole delivery.
   model::GlobalPosition last_position() const {

@@ -103,8 +103,8 @@ class TestSubscriber final : public Subscriber {
   bool is_ready() override { return ready; }
   void on_progress(const Progress& progress) override {
     seen.change([&](Followed& value) {
-      for (const std::uint32_t index : progress.selection.indexes)
-        value.positions.push_back(progress.selection.batch->position(index));
+      progress.selection.indexes.for_each(
+          [&](std::uint32_t index) { value.positions.push_back(progress.selection.batch->position(index)); });
       value.skipped += progress.skipped;
       value.next = progress.next;
       value.caught_up += progress.caught_up ? 1 : 0;

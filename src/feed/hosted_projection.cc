@@ -90,9 +90,10 @@ void HostedProjection::on_stretch(Stretch stretch) {
 }
 
 void HostedProjection::note_seen(const Selection& selection) {
-  for (const std::uint32_t index : selection.indexes)
+  selection.indexes.for_each([&](std::uint32_t index) {
     if (const auto found = unseen_types_.find(selection.batch->event(index).type); found != unseen_types_.end())
       unseen_types_.erase(found);
+  });
 }
 
 void HostedProjection::tell_unseen() {

@@ -87,12 +87,12 @@ void HostedSubscription::note_seen(const Selection& selection) {
     if (unseen.empty()) return;
     if (const auto found = unseen.find(text); found != unseen.end()) unseen.erase(found);
   };
-  for (const std::uint32_t index : selection.indexes) {
+  selection.indexes.for_each([&](std::uint32_t index) {
     const model::EventView event = selection.batch->event(index);
     see(unseen_categories_, model::category_of(event.stream));
     see(unseen_types_, event.type);
     see(unseen_streams_, event.stream);
-  }
+  });
 }
 
 std::vector<std::string> HostedSubscription::unseen() const {

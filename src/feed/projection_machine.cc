@@ -146,21 +146,21 @@ void ProjectionMachine::take_events(Selection selection, model::GlobalPosition n
   if (in_runs_) return take_run(std::move(selection));
   EntryId id = first_entry_ + entries_.size();
   add_entries(selection.batch, selection.indexes, EntryState::unsent);
-  for (const std::uint32_t index : selection.indexes) {
+  selection.indexes.for_each([&](std::uint32_t index) {
     unsent_bytes_ += selection.batch->event_size_bytes(index);
     route(id, entry(id).slot);
     ++id;
-  }
+  });
   unsent_ += selection.indexes.size();
   pump();
 }
 
-void ProjectionMachine::add_entries(const SharedBatch& batch, std::span<const std::uint32_t> indexes,
-                                    EntryState state) {
+void ProjectionMachine::add_entries(const SharedBatch& batch, const Indexes& indexes, EntryState state) {
   const std::uint64_t chunk = first_chunk_ + chunks_.size();
   chunks_.push_back({batch, indexes.size()});
-  for (const std::uint32_t index : indexes)
+  indexes.for_each([&](std::uint32_t index) {
     entries_.push_back({batch->position(index), chunk, index, slot_of(batch->stream_hash(index)), state});
+  });
 }
 
 void ProjectionMachine::finish_entry(EntryId id) {

@@ -20,7 +20,6 @@
 #include <map>
 #include <memory>
 #include <optional>
-#include <span>
 #include <string>
 #include <unordered_map>
 #include <utility>
@@ -172,7 +171,7 @@ class ProjectionMachine {
   // Events of the live lane that have not been sent, while there are runs.
   struct Run {
     SharedBatch batch;
-    std::vector<std::uint32_t> indexes;
+    Indexes indexes;
     std::size_t next;        // of `indexes`: those before have been sent
     std::size_t size_bytes;  // of those that have not
   };
@@ -209,7 +208,7 @@ class ProjectionMachine {
   std::size_t take_of_run(Member& member, Run& run, std::size_t events_max, std::size_t bytes_max, Selection& taken);
   bool acknowledge_runs(Member& member, std::optional<std::uint64_t> delivery, model::GlobalPosition position);
   void spread_runs();
-  void add_entries(const SharedBatch& batch, std::span<const std::uint32_t> indexes, EntryState state);
+  void add_entries(const SharedBatch& batch, const Indexes& indexes, EntryState state);
 
   // Finishing.
   std::optional<std::size_t> place_of(const Member& member, std::optional<std::uint64_t> delivery,

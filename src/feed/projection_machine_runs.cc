@@ -1,16 +1,16 @@
 // ProjectionMachine: the live lane in runs.
 #include <algorithm>
-#include <numeric>
 
 #include "feed/projection_machine.h"
 
 namespace thalo::feed {
 namespace {
 
-std::size_t bytes_of(const EventBatch& batch, std::span<const std::uint32_t> indexes) {
-  if (indexes.back() - indexes.front() + 1 == indexes.size()) return batch.size_bytes(indexes.front(), indexes.back());
-  return std::accumulate(indexes.begin(), indexes.end(), std::size_t{0},
-                         [&](std::size_t sum, std::uint32_t index) { return sum + batch.event_size_bytes(index); });
+std::size_t bytes_of(const EventBatch& batch, const Indexes& indexes) {
+  if (indexes.without_gaps()) return batch.size_bytes(indexes.front(), indexes.back());
+  std::size_t sum = 0;
+  indexes.for_each([&](std::uint32_t index) { sum += batch.event_size_bytes(index); });
+  return sum;
 }
 
 }  // namespace
@@ -46,8 +46,7 @@ std::size_t ProjectionMachine::take_of_run(Member& member, Run& run, std::size_t
     if (events > 0 && member.unfinished_bytes + bytes + size_bytes > member.window.bytes) break;
     bytes += size_bytes;
   }
-  const auto begin = run.indexes.begin();
-  taken = {run.batch, {begin + static_cast<std::ptrdiff_t>(run.next), begin + static_cast<std::ptrdiff_t>(end)}};
+  taken = {run.batch, run.indexes.part(run.next, end - run.next)};
   member.unfinished += end - run.next;
   member.unfinished_bytes += bytes;
   unsent_ -= end - run.next;
@@ -104,17 +103,18 @@ void ProjectionMachine::spread_runs() {
     for (const Selection& selection : sent.delivery.selections()) {
       EntryId id = first_entry_ + entries_.size();
       add_entries(selection.batch, selection.indexes, EntryState::sent);
-      for (const std::uint32_t index : selection.indexes) {
+      selection.indexes.for_each([&](std::uint32_t index) {
         note_sent(member, *selection.batch, index, id, nullptr, entry(id).slot);
         ++id;
-      }
+      });
     }
   }
   member.last_delivery = last_delivery;
   for (const Run& run : std::exchange(runs_, {})) {
     EntryId id = first_entry_ + entries_.size();
-    add_entries(run.batch, std::span(run.indexes).subspan(run.next), EntryState::unsent);
-    for (std::size_t left = run.indexes.size() - run.next; left > 0; --left) member.ready.push_back(id++);
+    const Indexes left = run.indexes.part(run.next, run.indexes.size() - run.next);
+    add_entries(run.batch, left, EntryState::unsent);
+    for (std::size_t place = 0; place < left.size(); ++place) member.ready.push_back(id++);
   }
 }
 

@@ -1,7 +1,6 @@
 #include "feed/tail.h"
 
 #include <algorithm>
-#include <numeric>
 #include <utility>
 
 #include "model/stream_name.h"
@@ -15,13 +14,8 @@ constexpr std::size_t sparse_part = 4;
 constexpr std::size_t held_wake_ups_max = 64;
 
 Selection select(const SharedBatch& batch, const Matcher& matcher, model::GlobalPosition from) {
+  if (matcher.matches_everything() && batch->begin() >= from) return {batch, Indexes(0, batch->size())};
   Selection selection{batch, {}};
-  if (matcher.matches_everything() && batch->begin() >= from) {
-    selection.indexes.resize(batch->size());
-    std::iota(selection.indexes.begin(), selection.indexes.end(), 0U);
-    return selection;
-  }
-  selection.indexes.reserve(batch->size());
   std::size_t bytes = 0;
   for (std::size_t index = 0; index < batch->size(); ++index) {
     if (batch->position(index) < from) continue;
@@ -31,13 +25,9 @@ Selection select(const SharedBatch& batch, const Matcher& matcher, model::Global
   }
   if (selection.indexes.empty() || bytes >= batch->size_bytes() / sparse_part) return selection;
   auto copied = std::make_shared<EventBatch>(batch->begin());
-  for (std::uint32_t& index : selection.indexes) {
-    copied->add(batch->event(index));
-    index = static_cast<std::uint32_t>(copied->size() - 1);
-  }
+  selection.indexes.for_each([&](std::uint32_t index) { copied->add(batch->event(index)); });
   copied->set_next(batch->next());
-  selection.batch = std::move(copied);
-  return selection;
+  return {copied, Indexes(0, copied->size())};
 }
 
 }  // namespace
@@ -133,8 +123,13 @@ void InterestIndex::for_candidates(const EventBatch& batch, Visit&& visit) const
 // --- Tail ---
 
 Tail::Tail(store::Store& store, Loop& loop, env::Executor& executor, TailLimits limits)
-    : store_(store), loop_(loop), executor_(executor), limits_(limits), end_(store.head()) {
-  listener_ = store_.on_head_moved([this](model::GlobalPosition) { note_head_moved(); });
+    : store_(store),
+      loop_(loop),
+      executor_(executor),
+      limits_(limits),
+      fresh_(limits.batch_events_max, limits.batch_bytes),
+      end_(store.head()) {
+  listener_ = store_.on_head_moved([this](const store::Commit& commit) { note_head_moved(commit); });
 }
 
 Tail::~Tail() { store_.stop_head_moved(listener_); }
@@ -260,18 +255,18 @@ void Tail::take_read(std::uint64_t id, std::uint64_t asked, base::Result<SharedB
   reader.state_ = Reader::State::idle;
   if (!read) return reader.on_unreadable(read.error());
   const SharedBatch& batch = *read;
-  Selection all{batch, {}};
-  all.indexes.resize(batch->size());
-  std::iota(all.indexes.begin(), all.indexes.end(), 0U);
-  hand_over(reader, std::move(all), batch->next());
+  hand_over(reader, {batch, Indexes(0, batch->size())}, batch->next());
 }
 
 // --- following ---
 
 // On the committer's thread.
-void Tail::note_head_moved() {
+void Tail::note_head_moved(const store::Commit& commit) {
   std::atomic_thread_fence(std::memory_order_seq_cst);
-  if (waiting_.load(std::memory_order_relaxed) > 0) schedule_advance();
+  const bool is_waited_for = waiting_.load(std::memory_order_relaxed) > 0;
+  // Between two steps of the end those who follow it may be busy with the first.
+  if (is_waited_for || advance_scheduled_.load(std::memory_order_relaxed)) fresh_.add(commit);
+  if (is_waited_for) schedule_advance();
 }
 
 void Tail::schedule_advance() {
@@ -301,20 +296,13 @@ void Tail::advance() {
 }
 
 base::Result<> Tail::read_next_batch() {
-  auto batch = std::make_shared<EventBatch>(end_);
-  const std::uint64_t count = std::min(store_.head() - end_, limits_.batch_events_max);
-  // As if they were like the last ones.
-  const std::size_t bytes = ring_.empty() ? 0 : count * ring_.back()->text_bytes() / ring_.back()->size();
-  batch->reserve(count, std::min(bytes, limits_.batch_bytes));
-  const auto read =
-      store_.read_all({.from = end_, .limit = limits_.batch_events_max}, [&](const model::EventView& event) {
-        batch->add(event);
-        batch->set_next(event.global_position + 1);
-        return batch->size_bytes() < limits_.batch_bytes;
-      });
-  if (batch->size() == 0) {
+  model::GlobalPosition to = std::min(store_.head(), end_ + limits_.batch_events_max);
+  auto batch = fresh_.take(end_, to);
+  if (batch == nullptr) {
+    // The committer did not hand it over: nobody waited then, or there was no room.
+    auto read = read_end(to);
     if (!read) return std::unexpected(read.error());
-    return base::fail(base::Code::internal, "the store's head moved and nothing can be read");
+    batch = *std::move(read);
   }
   end_ = batch->next();
   ring_bytes_ += batch->size_bytes();
@@ -324,6 +312,18 @@ base::Result<> Tail::read_next_batch() {
     ring_.pop_front();
   }
   return {};
+}
+
+base::Result<std::shared_ptr<EventBatch>> Tail::read_end(model::GlobalPosition to) {
+  auto batch = std::make_shared<EventBatch>(end_);
+  const auto read = store_.read_all({.from = end_, .limit = to - end_}, [&](const model::EventView& event) {
+    batch->add(event);
+    batch->set_next(event.global_position + 1);
+    return batch->size_bytes() < limits_.batch_bytes;
+  });
+  if (batch->size() > 0) return batch;
+  if (!read) return std::unexpected(read.error());
+  return base::fail(base::Code::internal, "the store's head moved and nothing can be read");
 }
 
 std::size_t Tail::dispatch(const SharedBatch& batch) {

@@ -21,6 +21,7 @@
 #include "env/executor.h"
 #include "feed/delivery.h"
 #include "feed/filter.h"
+#include "feed/fresh_events.h"
 #include "feed/loop.h"
 #include "feed/matcher.h"
 #include "feed/stream_reads.h"
@@ -145,10 +146,11 @@ class Tail {
   void take_read(std::uint64_t id, std::uint64_t asked, base::Result<SharedBatch> read);
   void hand_over(Reader& reader, Selection selection, model::GlobalPosition next);
 
-  void note_head_moved();
+  void note_head_moved(const store::Commit& commit);
   void schedule_advance();
   void advance();
   base::Result<> read_next_batch();
+  base::Result<std::shared_ptr<EventBatch>> read_end(model::GlobalPosition to);
   // Returns how many readers have got something.
   std::size_t dispatch(const SharedBatch& batch);
   void tell_end();
@@ -167,6 +169,7 @@ class Tail {
   std::function<void()> on_moved_;
   std::function<std::shared_ptr<void>()> hold_wake_ups_;
 
+  FreshEvents fresh_;
   std::deque<SharedBatch> ring_;  // without gaps; ends at end_
   std::size_t ring_bytes_ = 0;
   model::GlobalPosition end_;

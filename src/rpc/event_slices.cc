@@ -51,8 +51,7 @@ void collect_selection(const model::StoreId& store, const feed::Selection& selec
   const auto& slices = encoded(store, *selection.batch);
   const auto& indexes = selection.indexes;
   // Most often the selection is without gaps.
-  if (indexes.back() - indexes.front() + 1 == indexes.size())
-    return parts.push_back({slices.of(indexes.front(), indexes.back()), selection.batch});
+  if (indexes.without_gaps()) return parts.push_back({slices.of(indexes.front(), indexes.back()), selection.batch});
   for (std::size_t first = 0; first < indexes.size();) {
     std::size_t last = first;
     while (last + 1 < indexes.size() && indexes[last + 1] == indexes[last] + 1) ++last;

@@ -54,7 +54,9 @@ TEST(EventSlices, OfASelectionAreItsEventsWithAndWithoutGaps) {
     const std::string text = std::to_string(position);
     batch->add({.global_position = position, .stream = "a-b", .type = "T", .data = text, .metadata = {}});
   }
-  const auto positions = [&](std::vector<std::uint32_t> indexes) {
+  const auto positions = [&](const std::vector<std::uint32_t>& wanted) {
+    feed::Indexes indexes;
+    for (const std::uint32_t index : wanted) indexes.push_back(index);
     std::vector<net::BytesPart> parts;
     collect_selection(store, {batch, std::move(indexes)}, parts);
     std::string bytes;

@@ -159,7 +159,25 @@ void Committer::commit(std::span<Pending> batch) {
   }
   queued_bytes_.fetch_sub(bytes, std::memory_order_relaxed);
   deliver_outcomes();
-  if (written && !placed_.empty()) listeners_.call(next);
+  if (written && !placed_.empty()) tell_listeners(next);
+}
+
+void Committer::tell_listeners(model::GlobalPosition head) {
+  const auto show = [this](EventVisitor visit) {
+    for (const PlacedAppend& placed : placed_) {
+      model::EventView event;
+      event.global_position = placed.first_global_position;
+      event.position = placed.first_position;
+      bool go_on = true;
+      placed.events->for_each([&](std::string_view body) {
+        go_on = go_on && read_body(body, event) == nullptr && visit(event);
+        ++event.global_position;
+        ++event.position;
+      });
+      if (!go_on) return;
+    }
+  };
+  listeners_.call({head, show});
 }
 
 std::vector<AppendOutcome>& Committer::outcomes_of(AppendSink* sink) {

@@ -85,6 +85,7 @@ class Committer {
   base::Result<Appended> place(Pending& pending, model::GlobalPosition& next);
   std::vector<AppendOutcome>& outcomes_of(AppendSink* sink);
   void deliver_outcomes();
+  void tell_listeners(model::GlobalPosition head);
 
   const CommitLimits limits_;
   CommitTarget& target_;

@@ -16,13 +16,13 @@ void HeadListeners::remove(std::uint64_t id) {
   callbacks_.erase(id);
 }
 
-void HeadListeners::call(model::GlobalPosition head) {
+void HeadListeners::call(const Commit& commit) {
   const std::lock_guard lock(mutex_);
   // A callback may add or remove callbacks, itself included: go by id, and keep the one that runs alive.
   for (auto next = callbacks_.begin(); next != callbacks_.end();) {
     const std::uint64_t id = next->first;
     const std::shared_ptr<Callback> callback = next->second;
-    (*callback)(head);
+    (*callback)(commit);
     next = callbacks_.upper_bound(id);
   }
 }

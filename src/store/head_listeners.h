@@ -7,19 +7,19 @@
 #include <memory>
 #include <mutex>
 
-#include "model/event.h"
+#include "store/store.h"
 
 namespace thalo::store {
 
 // add and remove: any thread, also from within a callback. call: the committer.
 class HeadListeners {
  public:
-  using Callback = std::function<void(model::GlobalPosition)>;
+  using Callback = std::function<void(const Commit&)>;
 
   std::uint64_t add(Callback callback);
   // Waits for a call that is under way on another thread, so that what the callback uses may go away afterwards.
   void remove(std::uint64_t id);
-  void call(model::GlobalPosition head);
+  void call(const Commit& commit);
 
  private:
   std::recursive_mutex mutex_;

@@ -46,6 +46,18 @@ RecordHead::RecordHead(std::uint32_t remaining, model::Position position) {
   size_ = static_cast<std::size_t>(end - bytes_.data());
 }
 
+const char* read_body(std::string_view body, model::EventView& event) {
+  if (body.size() < sizeof event.time_ms) return "its head is cut short";
+  event.time_ms = static_cast<std::int64_t>(get_fixed64(body));
+  body.remove_prefix(sizeof event.time_ms);
+  if (!take_text(body, event.stream)) return "its stream name is cut short";
+  if (event.stream.size() > base::SharedText::size_bytes_max) return "its stream name is too long";
+  if (!take_text(body, event.type)) return "its type is cut short";
+  if (!take_text(body, event.metadata)) return "its metadata is cut short";
+  event.data = body;
+  return nullptr;
+}
+
 base::Result<Record> decode_record(model::GlobalPosition at, std::string_view bytes) {
   if (bytes.empty()) return damaged(at, "it has no bytes");
   const auto version = static_cast<std::uint8_t>(bytes[0]);
@@ -56,19 +68,11 @@ base::Result<Record> decode_record(model::GlobalPosition at, std::string_view by
   bytes.remove_prefix(1);
   Record record;
   std::uint64_t remaining = 0;
-  if (!take_varint(bytes, remaining) || remaining > UINT32_MAX || !take_varint(bytes, record.event.position) ||
-      bytes.size() < sizeof record.event.time_ms) {
+  if (!take_varint(bytes, remaining) || remaining > UINT32_MAX || !take_varint(bytes, record.event.position))
     return damaged(at, "its head is cut short");
-  }
   record.remaining = static_cast<std::uint32_t>(remaining);
   record.event.global_position = at;
-  record.event.time_ms = static_cast<std::int64_t>(get_fixed64(bytes));
-  bytes.remove_prefix(sizeof record.event.time_ms);
-  if (!take_text(bytes, record.event.stream)) return damaged(at, "its stream name is cut short");
-  if (record.event.stream.size() > base::SharedText::size_bytes_max) return damaged(at, "its stream name is too long");
-  if (!take_text(bytes, record.event.type)) return damaged(at, "its type is cut short");
-  if (!take_text(bytes, record.event.metadata)) return damaged(at, "its metadata is cut short");
-  record.event.data = bytes;
+  if (const char* const wrong = read_body(bytes, record.event)) return damaged(at, wrong);
   return record;
 }
 

@@ -60,6 +60,8 @@ struct Record {
   std::uint32_t remaining = 0;  // events of the same append after this one
 };
 
+// Reads what a body says into `event`; the places are not in it. Null, or what is wrong with the bytes.
+const char* read_body(std::string_view body, model::EventView& event);
 // DATA_LOSS names `at` and what is wrong with the bytes.
 base::Result<Record> decode_record(model::GlobalPosition at, std::string_view bytes);
 

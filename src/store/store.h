@@ -108,6 +108,12 @@ struct AllResult {
 // Shows one event; its texts live until the call returns. Return false to stop after this one.
 using EventVisitor = base::FunctionRef<bool(const model::EventView&)>;
 
+// What one commit has stored.
+struct Commit {
+  model::GlobalPosition head = 0;                  // one past its last event
+  base::FunctionRef<void(EventVisitor)> for_each;  // shows its events in global order
+};
+
 // Which streams to list, in the order of their names (bytes).
 struct StreamsQuery {
   std::string_view category = {};    // only its streams; empty: all
@@ -164,9 +170,10 @@ class Store {
   // The number of durable events in the store: the global position the next event gets, at the earliest.
   virtual model::GlobalPosition head() const = 0;
 
-  // `callback` is called on the committer thread after every commit with the new head; it must not block. Returns an id
-  // for stop_head_moved, after which it is not called again.
-  virtual std::uint64_t on_head_moved(std::function<void(model::GlobalPosition)> callback) = 0;
+  // `callback` is called on the committer thread after every commit, whose head is then that of the store or before it;
+  // the commit lives until it returns, and it must not block. Returns an id for stop_head_moved, after which it is not
+  // called again.
+  virtual std::uint64_t on_head_moved(std::function<void(const Commit&)> callback) = 0;
   virtual void stop_head_moved(std::uint64_t id) = 0;
 
   // Durable when the call returns.

@@ -306,10 +306,10 @@ TEST_P(StoreSuite, ALargeAppendIsStoredWhole) {
 TEST_P(StoreSuite, HeadMovedIsCalledAfterEachCommitUntilStopped) {
   std::mutex mutex;
   std::vector<std::uint64_t> heads;
-  const auto id = store_->on_head_moved([&](std::uint64_t head) {
+  const auto id = store_->on_head_moved([&](const Commit& commit) {
     const std::lock_guard lock(mutex);
-    EXPECT_GE(store_->head(), head) << "the head is public when the callback runs";
-    heads.push_back(head);
+    EXPECT_GE(store_->head(), commit.head) << "the head is public when the callback runs";
+    heads.push_back(commit.head);
   });
   ASSERT_TRUE(append(make_append("c-1", {"1", "2"})));
   ASSERT_FALSE(append(make_append("c-1", {"x"}, ExpectedVersion::none())));
@@ -327,10 +327,33 @@ TEST_P(StoreSuite, HeadMovedIsCalledAfterEachCommitUntilStopped) {
   EXPECT_EQ(heads.size(), count);
 }
 
+TEST_P(StoreSuite, CommitsShowEveryStoredEventAsItIsReadAndNoOther) {
+  std::vector<model::Event> shown;
+  store_->on_head_moved([&](const Commit& commit) {
+    commit.for_each([&](const model::EventView& event) {
+      shown.push_back(model::Event::from(event));
+      return true;
+    });
+    EXPECT_EQ(shown.size(), commit.head);
+  });
+  RecordingSink sink;
+  place_->hold_commits();  // so that several appends, and refused ones among them, share a commit
+  for (int round = 0; round < 20; ++round) {
+    const std::string stream = "c-" + std::to_string(round % 3);
+    ASSERT_TRUE(store_->append(make_append(stream, {"1", std::string(1000, 'x'), ""}), sink));
+    ASSERT_TRUE(store_->append(make_append(stream, {"refused"}, ExpectedVersion::none()), sink));
+  }
+  place_->release_commits();
+  store_->close();
+  EXPECT_EQ(shown.size(), 60u);
+  reopen();
+  EXPECT_EQ(shown, read_all(*store_));
+}
+
 TEST_P(StoreSuite, ACallbackMayStopItself) {
   std::atomic<int> calls = 0;
   std::uint64_t id = 0;
-  id = store_->on_head_moved([&](std::uint64_t) {
+  id = store_->on_head_moved([&](const Commit&) {
     ++calls;
     store_->stop_head_moved(id);
   });

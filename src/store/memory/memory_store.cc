@@ -160,7 +160,7 @@ base::Result<std::uint64_t> MemoryStore::list_streams(const StreamsQuery& query,
   return shown;
 }
 
-std::uint64_t MemoryStore::on_head_moved(std::function<void(model::GlobalPosition)> callback) {
+std::uint64_t MemoryStore::on_head_moved(std::function<void(const Commit&)> callback) {
   return committer_->listeners().add(std::move(callback));
 }
 

@@ -35,7 +35,7 @@ class MemoryStore final : public Store, private CommitTarget {
   base::Result<std::uint64_t> stream_version(std::string_view stream) override;
   base::Result<std::uint64_t> list_streams(const StreamsQuery& query, StreamVisitor visit) override;
   model::GlobalPosition head() const override { return committer_->head(); }
-  std::uint64_t on_head_moved(std::function<void(model::GlobalPosition)> callback) override;
+  std::uint64_t on_head_moved(std::function<void(const Commit&)> callback) override;
   void stop_head_moved(std::uint64_t id) override;
   base::Result<> save_cursor(std::string_view name, const Cursor& cursor) override;
   base::Result<> save_cursors(std::span<const std::pair<std::string, Cursor>> cursors) override;

@@ -153,7 +153,7 @@ void EmbeddedStore::publish(std::span<const PlacedAppend> batch, model::GlobalPo
   }
 }
 
-std::uint64_t EmbeddedStore::on_head_moved(std::function<void(model::GlobalPosition)> callback) {
+std::uint64_t EmbeddedStore::on_head_moved(std::function<void(const Commit&)> callback) {
   return committer_->listeners().add(std::move(callback));
 }
 

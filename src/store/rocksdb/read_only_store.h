@@ -33,7 +33,7 @@ class ReadOnlyStore final : public Store {
   }
   model::GlobalPosition head() const override { return database_->head_at_open(); }
   // The head never moves.
-  std::uint64_t on_head_moved(std::function<void(model::GlobalPosition)>) override { return 0; }
+  std::uint64_t on_head_moved(std::function<void(const Commit&)>) override { return 0; }
   void stop_head_moved(std::uint64_t) override {}
   base::Result<> save_cursor(std::string_view, const Cursor&) override { return refused(); }
   base::Result<> save_cursors(std::span<const std::pair<std::string, Cursor>>) override { return refused(); }
