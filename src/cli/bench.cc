@@ -8,6 +8,7 @@
 #include <iostream>
 #include <map>
 #include <memory>
+#include <random>
 
 #include "base/log.h"
 #include "base/version.h"
@@ -152,7 +153,11 @@ void add_load_flags(CLI::App& command, BenchFlags& flags) {
       ->capture_default_str();
   command.add_option("--rate", settings.rate, "Open loop: operations begun a second, answered or not; 0: closed loop")
       ->capture_default_str();
-  command.add_option("--seed", settings.seed, "Of the choice of entities")->capture_default_str();
+  // Of its own for each run: the same entities again and again would each have more events to be rebuilt from.
+  settings.seed = std::random_device{}();
+  command.add_option(
+      "--seed", settings.seed,
+      "Of the choice of entities, to repeat that of a run whose --json says it [default: another each time]");
 }
 
 void add_command_flags(CLI::App& command, BenchFlags& flags) {
