@@ -28,8 +28,19 @@ add_library(thalo_asio INTERFACE)
 target_include_directories(thalo_asio SYSTEM INTERFACE ${ASIO_INCLUDE_DIR})
 target_compile_definitions(thalo_asio INTERFACE ASIO_STANDALONE ASIO_NO_DEPRECATED)
 target_link_libraries(thalo_asio INTERFACE Threads::Threads)
-find_package(RocksDB REQUIRED)
 find_package(SQLite3 REQUIRED)
+
+# RocksDB: one static library, built once from pinned sources and kept outside the build folder.
+file(GLOB THALO_ROCKSDB_SOURCES ${CMAKE_SOURCE_DIR}/third_party/rocksdb/*)
+set_property(DIRECTORY ${CMAKE_SOURCE_DIR} APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${THALO_ROCKSDB_SOURCES})
+execute_process(COMMAND ${CMAKE_SOURCE_DIR}/scripts/build-rocksdb
+  OUTPUT_VARIABLE THALO_ROCKSDB_DIR OUTPUT_STRIP_TRAILING_WHITESPACE COMMAND_ERROR_IS_FATAL ANY)
+pkg_check_modules(LZ4 REQUIRED IMPORTED_TARGET liblz4)
+add_library(thalo_rocksdb STATIC IMPORTED)
+set_target_properties(thalo_rocksdb PROPERTIES
+  IMPORTED_LOCATION ${THALO_ROCKSDB_DIR}/lib/librocksdb.a
+  INTERFACE_INCLUDE_DIRECTORIES ${THALO_ROCKSDB_DIR}/include
+  INTERFACE_LINK_LIBRARIES "PkgConfig::LZ4;Threads::Threads")
 
 # Wasmtime's C API and the componentizer: one static library, built once from pinned crates and kept outside the build folder.
 file(GLOB_RECURSE THALO_WASMTIME_SOURCES ${CMAKE_SOURCE_DIR}/third_party/wasmtime/*)
