@@ -15,7 +15,7 @@ from machinery import Failed
 
 GROUP = "Feeds"
 IDLE_SECONDS = 5
-TURNS = 11  # short ones, so that what is compared is near in time
+TURNS = 20  # short ones, so that what is compared is near in time
 ORIGINAL = "Thalo 0.8, quoted, not run here"
 
 
@@ -37,27 +37,35 @@ def measure(measurements):
 
 
 def commands_with_30(m, url):
-    """In turns without and with followers, and the median of the turns' shares: a shared machine's speed changes from one turn to the next."""
-    rates = {"none": [], "projections": [], "subscribers": []}
+    """Each turn with followers lies between two without, and the median of the turns' shares counts: a shared machine's speed changes from one to the next."""
+
+    def rate(*flags):
+        result = m.bench(flags[0], *url, *flags[1:], *m.timed(m.sizes.seconds * 0.12, 0.3))
+        return result["per_second"]["done"], result["command"]
+
+    kinds = (
+        ("30 live projections that acknowledge every batch", ["subscribe", "--subscribers", 0, "--projections", 30]),
+        ("30 live subscribers", ["subscribe", "--subscribers", 30]),
+    )
+    alone = [rate("write")[0]]
+    followed = {what: [] for what, _ in kinds}
     commands = {}
+    shares = {what: [] for what, _ in kinds}
     for _ in range(TURNS):
-        for kind, flags in (
-            ("none", ["write"]),
-            ("projections", ["subscribe", "--subscribers", 0, "--projections", 30]),
-            ("subscribers", ["subscribe", "--subscribers", 30]),
-        ):
-            result = m.bench(flags[0], *url, *flags[1:], *m.timed(m.sizes.seconds * 0.2, 0.3))
-            rates[kind].append(result["per_second"]["done"])
-            commands[kind] = result["command"]
-    middle = {kind: statistics.median(values) for kind, values in rates.items()}
-    for kind, what in (("projections", "30 live projections that acknowledge every batch"), ("subscribers", "30 live subscribers")):
-        shares = [followed / alone for followed, alone in zip(rates[kind], rates["none"], strict=True)]
-        share = statistics.median(shares)
+        for what, flags in kinds:
+            done, commands[what] = rate(*flags)
+            alone.append(rate("write")[0])
+            followed[what].append(done)
+            shares[what].append(2 * done / (alone[-2] + alone[-1]))
+    middle = statistics.median(alone)
+    for what in shares:
+        share = statistics.median(shares[what])
         m.add(
-            GROUP, f"commands/s with {what}", f"{middle[kind]:,.0f}/s; {share:.0%} of that with none just before (medians of {TURNS} turns, {min(shares):.0%} to {max(shares):.0%}; {middle['none']:,.0f}/s)",
-            "85 % of none", share >= 0.85, command=commands[kind],
+            GROUP, f"commands/s with {what}",
+            f"{statistics.median(followed[what]):,.0f}/s; {share:.0%} of that with none just before and after (medians of {TURNS} turns, {min(shares[what]):.0%} to {max(shares[what]):.0%}; {middle:,.0f}/s)",
+            "85 % of none", share >= 0.85, command=commands[what],
         )
-    return int(middle["none"] / 2)
+    return int(middle / 2)
 
 
 def delivery(m, url, rate):
