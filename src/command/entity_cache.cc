@@ -49,23 +49,28 @@ void EntityCache::remove(std::string_view stream) {
   if (slots_[slot].place != 0) erase(slot);
 }
 
-void EntityCache::fetch_slot(std::uint64_t hash) const { __builtin_prefetch(&slots_[tag_of(hash) & mask()]); }
-
-void EntityCache::fetch_entity(std::uint64_t hash) const {
+void EntityCache::fetch(std::uint64_t hash, std::size_t step) const {
+  if (step == 0) return __builtin_prefetch(&slots_[tag_of(hash) & mask()]);
   const Place place = likely_place(hash);
   if (place == 0) return;
-  const auto* const bytes = reinterpret_cast<const char*>(&entity(place));
-  __builtin_prefetch(bytes);
-  __builtin_prefetch(bytes + sizeof(Entity) - 1);
-  __builtin_prefetch(&links_[place]);
-}
-
-void EntityCache::fetch_rest(std::uint64_t hash) const {
-  const Place place = likely_place(hash);
-  if (place == 0) return;
-  __builtin_prefetch(entity(place).flight.get());
-  __builtin_prefetch(&links_[links_[place].newer]);
-  __builtin_prefetch(&links_[links_[place].older]);
+  const Entity& entity = this->entity(place);
+  switch (step) {
+    case 1: {
+      const auto* const bytes = reinterpret_cast<const char*>(&entity);
+      __builtin_prefetch(bytes);
+      __builtin_prefetch(bytes + sizeof(Entity) - 1);
+      return __builtin_prefetch(&links_[place]);
+    }
+    case 2:
+      __builtin_prefetch(entity.flight.get());
+      __builtin_prefetch(&links_[links_[place].newer]);
+      return __builtin_prefetch(&links_[links_[place].older]);
+    case 3:
+      __builtin_prefetch(entity.stream().shared().address());
+      [[fallthrough]];
+    default:
+      if (entity.seat.usable()) entity.seat.instance().fetch(entity.seat.handle(), step - 3);
+  }
 }
 
 std::size_t EntityCache::slot_of(std::string_view stream, std::uint64_t hash) const {

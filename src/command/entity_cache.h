@@ -113,11 +113,10 @@ class EntityCache {
   void remove(std::string_view stream);
   std::size_t size() const { return size_; }
 
-  // For a command that comes soon, in this order with others between them, each when the one before has arrived: its
-  // slot, its entity, what that points to.
-  void fetch_slot(std::uint64_t hash) const;
-  void fetch_entity(std::uint64_t hash) const;
-  void fetch_rest(std::uint64_t hash) const;
+  // For a command that comes soon: what it needs is brought up from memory in steps, each for what the one before has
+  // found; so others should lie between them.
+  static constexpr std::size_t fetch_steps = 3 + wasm::Instance::fetch_steps;
+  void fetch(std::uint64_t hash, std::size_t step) const;
 
  private:
   // Where an entity lies. The first place is nobody's: 0 stands for none.

@@ -29,11 +29,14 @@ namespace thalo::command {
 // What one incarnation of an entity has under way, and its name. Shared by the shard's thread and the committer's.
 struct Flight {
   explicit Flight(model::StreamName of) : stream(std::move(of)) {}
-  const model::StreamName stream;
-  store::Chain chain;                     // broken: an append failed, this incarnation is ahead of its stream
-  std::atomic<std::uint32_t> appends{0};  // handed to the store, outcome unknown
+  // Broken: an append failed, this incarnation is ahead of its stream. What follows is in its padding: very many are in
+  // memory.
+  [[no_unique_address]] store::Chain chain;
   std::atomic<bool> wake_wanted{false};   // the shard waits for appends to become 0
+  std::atomic<std::uint32_t> appends{0};  // handed to the store, outcome unknown
+  const model::StreamName stream;
 };
+static_assert(sizeof(Flight) == 24);
 
 // The stored events that answer a repeated command id.
 struct OriginalEvents {

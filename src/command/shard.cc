@@ -108,13 +108,14 @@ void Shard::run() {
     const auto task_at = [&](std::size_t index) {
       return index < messages.size() ? std::get_if<Task>(&messages[index]) : nullptr;
     };
-    constexpr std::size_t apart = 4;
-    for (std::size_t step = 0; step < messages.size() + 3 * apart; ++step) {
-      if (const Task* task = task_at(step)) entities_.fetch_slot(task->stream_hash);
-      if (const Task* task = task_at(step - apart)) entities_.fetch_entity(task->stream_hash);
-      if (const Task* task = task_at(step - 2 * apart)) entities_.fetch_rest(task->stream_hash);
-      if (step < 3 * apart) continue;
-      const std::size_t index = step - 3 * apart;
+    constexpr std::size_t apart = 2;
+    constexpr std::size_t ahead = EntityCache::fetch_steps * apart;
+    for (std::size_t turn = 0; turn < messages.size() + ahead; ++turn) {
+      for (std::size_t step = 0; step < EntityCache::fetch_steps; ++step) {
+        if (const Task* task = task_at(turn - step * apart)) entities_.fetch(task->stream_hash, step);
+      }
+      if (turn < ahead) continue;
+      const std::size_t index = turn - ahead;
       in_hand_ = messages.size() - index;
       if (index % slice == slice - 1) {
         inbox_.still_in_hand(in_hand_);

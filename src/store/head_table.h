@@ -38,6 +38,8 @@ class HeadTable {
     ~Pin() { release(); }
 
     bool is_set() const { return head_ != nullptr; }
+    // Has it brought up from memory.
+    void fetch() const { __builtin_prefetch(head_); }
     const base::SharedText& stream() const;
     std::uint64_t hash() const;
     // The number of events that are committed or about to be. The committer only.

@@ -29,11 +29,11 @@ namespace thalo::store {
 // What appends to one stream share that are decided one on top of the other. They come from one thread at a time. It
 // must not outlive the store.
 struct Chain {
+  // The store's own: from the first append on it knows the stream's version without looking for it.
+  HeadTable::Pin head = {};
   // The first of them that fails sets it, and those behind it fail with ABORTED whatever their expected version: they
   // rest on events that do not exist.
   std::atomic<bool> broken = false;
-  // The store's own: from the first append on it knows the stream's version without looking for it.
-  HeadTable::Pin head = {};
 };
 
 // The events of one command (or one direct append) for one stream: stored all or none.

@@ -77,6 +77,11 @@ class Instance {
 
   virtual void drop(EntityHandle entity) = 0;
 
+  // For a call that comes soon: has what the entity needs brought up from memory, in steps, each for what the one
+  // before has found.
+  static constexpr std::size_t fetch_steps = 2;
+  virtual void fetch(EntityHandle /*entity*/, std::size_t /*step*/) const {}
+
   // A call failed in a way that loses the instance. Its memory has been given back.
   virtual bool broken() const = 0;
   // Has made as many entities as one instance may, or its memory is past memory_retire_bytes: create() refuses.

@@ -140,6 +140,14 @@ base::Result<WasmtimeInstance::Slot*> WasmtimeInstance::find(EntityHandle entity
   return &slots_[index];
 }
 
+void WasmtimeInstance::fetch(EntityHandle entity, std::size_t step) const {
+  const std::uint32_t index = entity.value & ((1u << slot_bits) - 1);
+  if (index >= slots_.size()) return;
+  const Slot& slot = slots_[index];
+  if (step == 0) return __builtin_prefetch(&slot);
+  __builtin_prefetch(slot.resource.get());
+}
+
 void WasmtimeInstance::drop(EntityHandle entity) {
   auto slot = find(entity);
   if (!slot) return;

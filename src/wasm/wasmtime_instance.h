@@ -24,6 +24,7 @@ class WasmtimeInstance final : public Instance {
   base::Result<std::string> snapshot(EntityHandle entity) override;
   base::Result<> restore(EntityHandle entity, std::string_view snapshot) override;
   void drop(EntityHandle entity) override;
+  void fetch(EntityHandle entity, std::size_t step) const override;
 
   bool broken() const override { return store_->lost(); }
   bool worn_out() const override;

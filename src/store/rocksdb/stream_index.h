@@ -45,6 +45,9 @@ class StreamIndex {
   void add(const base::SharedText& stream, std::uint64_t hash, model::Position first,
            model::GlobalPosition first_global, std::uint32_t count);
 
+  // For an add that comes soon: has what it needs brought up from memory. The thread that adds.
+  void fetch(std::uint64_t hash) const { newest_->fetch(hash); }
+
   // The number of events of a stream. Any thread.
   base::Result<std::uint64_t> version(std::string_view stream, std::uint64_t hash) const;
 

@@ -61,6 +61,11 @@ void Stretch::add(const base::SharedText& stream, std::uint64_t hash, model::Pos
   while (offset < end) run.more_offsets->push_back(offset++);
 }
 
+void Stretch::fetch(std::uint64_t hash) const {
+  const Shard& shard = shards_[shard_of(hash)];
+  __builtin_prefetch(&shard.slots[tag_of(hash) & (shard.slots.size() - 1)]);
+}
+
 std::optional<Stretch::Range> Stretch::find(std::string_view stream, std::uint64_t hash) const {
   const Shard& shard = shards_[shard_of(hash)];
   const std::lock_guard lock(shard.mutex);
@@ -106,8 +111,12 @@ std::vector<const Stretch::Run*> Stretch::sorted() const {
   for (const Shard& shard : shards_) {
     for (const Run& run : shard.runs) all.push_back(&run);
   }
+  // Names lie apart in memory: the next ones come up meanwhile.
+  constexpr std::size_t apart = 16;
   std::size_t shared = all.empty() ? 0 : all.front()->stream.view().size();
-  for (const Run* run : all) {
+  for (std::size_t index = 0; index < all.size(); ++index) {
+    if (index + apart < all.size()) __builtin_prefetch(all[index + apart]->stream.address());
+    const Run* const run = all[index];
     const auto [end, _] = std::ranges::mismatch(all.front()->stream.view().substr(0, shared), run->stream.view());
     shared = static_cast<std::size_t>(end - all.front()->stream.view().begin());
   }
@@ -118,7 +127,9 @@ std::vector<const Stretch::Run*> Stretch::sorted() const {
   };
   std::vector<Key> keys;
   keys.reserve(all.size());
-  for (const Run* run : all) {
+  for (std::size_t index = 0; index < all.size(); ++index) {
+    if (index + apart < all.size()) __builtin_prefetch(all[index + apart]->stream.address());
+    const Run* const run = all[index];
     std::array<char, sizeof(std::uint64_t)> bytes{};
     std::ranges::copy(run->stream.view().substr(shared, bytes.size()), bytes.begin());
     keys.push_back({get_big_endian64({bytes.data(), bytes.size()}), run});

@@ -46,6 +46,9 @@ class Stretch {
   void add(const base::SharedText& stream, std::uint64_t hash, model::Position first,
            model::GlobalPosition first_global, std::uint32_t count);
 
+  // For an add that comes soon: has what it needs brought up from memory. The thread that adds.
+  void fetch(std::uint64_t hash) const;
+
   // The positions of `stream` that are in the stretch.
   std::optional<Range> find(std::string_view stream, std::uint64_t hash) const;
   // Writes the global positions of the `count` events of `stream` from `from` on, all of them in the stretch.

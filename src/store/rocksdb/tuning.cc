@@ -193,6 +193,8 @@ rocksdb::ColumnFamilyOptions index_options(const RocksdbOptions& options,
   column.compression = rocksdb::kLZ4Compression;
   column.prefix_extractor = std::make_shared<StreamOfChunkKey>();
   column.memtable_prefix_bloom_size_ratio = 0.05;
+  // Keys come sorted, a stretch at a time: each is looked for from where the last one was put.
+  column.memtable_insert_with_hint_prefix_extractor.reset(rocksdb::NewCappedPrefixTransform(0));
   auto table = table_options(cache, std::size_t{8} * 1024);
   // A ribbon filter would take a third less and is made at the end of a merge in one go, a fifth of all of its work.
   table.filter_policy.reset(rocksdb::NewBloomFilterPolicy(10));
