@@ -19,32 +19,56 @@ InstancePool::InstancePool(const wasm::Limits& limits, const Crowding& crowding)
         return crowded;
       }()) {}
 
+std::size_t InstancePool::crowd(std::size_t entities) const {
+  return std::max(limits_.entities_per_instance,
+                  std::min(entities / crowding_.instances + 1, crowding_.entities_per_instance));
+}
+
 bool InstancePool::has_room(const Slot& slot, std::size_t entities) const {
   if (slot.worn_out()) return false;
   const wasm::Instance& instance = slot.instance();
   if (instance.entities() < limits_.entities_per_instance) return true;
   // Large entities are no crowd: they would wear the instance out, and each would have to be rebuilt for it.
-  return entities >= crowding_.entities_min && instance.entities() < crowding_.entities_per_instance &&
+  return instance.entities() < crowd(entities) &&
          instance.memory_bytes() < std::min(limits_.memory_retire_bytes, limits_.memory_per_instance_bytes) / 4;
+}
+
+// The last instance if it has room. Else, in a crowd, the one in which the fewest seats were given away, and it becomes
+// the last. Seats that entities have left are not given away again there: an instance wears out with every entity.
+std::shared_ptr<Slot> InstancePool::find_room(std::vector<Opened>& opened, std::size_t entities) const {
+  if (opened.empty()) return nullptr;
+  if (auto last = opened.back().slot.lock(); last != nullptr && has_room(*last, entities)) return last;
+  const std::size_t seats_max = crowd(entities);
+  if (seats_max == limits_.entities_per_instance) return nullptr;
+  const auto emptiest = std::ranges::min_element(opened, {}, &Opened::seats);
+  auto slot = emptiest->seats < seats_max ? emptiest->slot.lock() : nullptr;
+  if (slot == nullptr || !has_room(*slot, entities)) return nullptr;
+  std::swap(*emptiest, opened.back());
+  return slot;
 }
 
 base::Result<Seat> InstancePool::seat(const std::shared_ptr<const wasm::Module>& module,
                                       const model::StreamName& stream, std::size_t entities) {
-  auto& open = open_[module.get()];
-  std::shared_ptr<Slot> slot = open.lock();
-  if (slot == nullptr || slot->module() != module || !has_room(*slot, entities)) {
+  std::vector<Opened>& opened = opened_[module.get()];
+  std::shared_ptr<Slot> slot = find_room(opened, entities);
+  if (slot == nullptr) {
     auto instance = module->instantiate(instance_limits_);
     if (!instance) return std::unexpected(instance.error());
     slot = std::make_shared<Slot>(++instances_made_, module, *std::move(instance));
-    open = slot;
-    // Modules come and go with publishing; what points at nothing is forgotten here, where it is rare.
-    std::erase_if(open_, [](const auto& entry) { return entry.second.expired(); });
+    std::erase_if(opened, [](const Opened& one) { return one.slot.expired(); });
+    if (opened.size() >= crowding_.instances) opened.erase(opened.begin());
+    opened.push_back({.slot = slot});
+    // Modules come and go with publishing; those of which nothing is left are forgotten here, where it is rare.
+    std::erase_if(opened_, [](const auto& entry) {
+      return std::ranges::all_of(entry.second, [](const Opened& one) { return one.slot.expired(); });
+    });
   }
   auto handle = slot->instance().create(stream);
   if (!handle) {
     slot->check();
     return std::unexpected(handle.error());
   }
+  ++opened.back().seats;
   return Seat(std::move(slot), *handle);
 }
 

@@ -7,6 +7,7 @@
 #include <memory>
 #include <unordered_map>
 #include <utility>
+#include <vector>
 
 #include "base/result.h"
 #include "model/stream_name.h"
@@ -73,31 +74,38 @@ class Seat {
 };
 
 // A shard with very many entities puts more of them into an instance: every instance has memory of its own that a
-// command goes through, and hundreds of them are more than a processor's caches hold. The price is paid when an
-// instance breaks: that many entities are rebuilt.
+// command goes through, and that of many is more than a processor's caches hold. The price is paid when an instance
+// breaks: that share of the entities is rebuilt.
 struct Crowding {
-  std::size_t entities_min = 64'000;           // in the shard's memory; fewer are no crowd
-  std::size_t entities_per_instance = 16'000;  // instead of Limits::entities_per_instance; not when it is less
+  std::size_t instances = 16;                  // that the entities are to fit into
+  std::size_t entities_per_instance = 32'000;  // the most; not when Limits::entities_per_instance is more
 };
 
 class InstancePool {
  public:
   InstancePool(const wasm::Limits& limits, const Crowding& crowding);
 
-  // A fresh entity of `module`, in the newest instance that has room or in a new one. `entities` is how many the shard
-  // has.
+  // A fresh entity of `module`, in an instance that has room or in a new one. `entities` is how many the shard has.
   base::Result<Seat> seat(const std::shared_ptr<const wasm::Module>& module, const model::StreamName& stream,
                           std::size_t entities);
 
  private:
+  struct Opened {
+    std::weak_ptr<Slot> slot;
+    std::size_t seats = 0;  // that were given away in it
+  };
+
+  // How many may be in an instance of a shard that has `entities`.
+  std::size_t crowd(std::size_t entities) const;
   bool has_room(const Slot& slot, std::size_t entities) const;
+  std::shared_ptr<Slot> find_room(std::vector<Opened>& opened, std::size_t entities) const;
 
   const wasm::Limits limits_;
   const Crowding crowding_;
   const wasm::Limits instance_limits_;  // what an instance is made with
   std::uint64_t instances_made_ = 0;
-  // The instance per module that takes new entities. Full ones live on through their entities alone.
-  std::unordered_map<const wasm::Module*, std::weak_ptr<Slot>> open_;
+  // The instances per module; the last one takes new entities. All live through their entities alone.
+  std::unordered_map<const wasm::Module*, std::vector<Opened>> opened_;
 };
 
 }  // namespace thalo::command

@@ -238,9 +238,9 @@ std::variant<Options, Exit> parse_options(int argc, const char* const* argv) {
   auto* const entities_per_instance =
       flags
           .add("--entities-per-instance", options.limits.entities_per_instance,
-               "Entities that share one module instance; unless given, up to " +
-                   std::to_string(options.crowding.entities_per_instance) + " small ones where a shard has more than " +
-                   std::to_string(options.crowding.entities_min))
+               "Entities that share one module instance; unless given, small ones where a shard has very many: 1/" +
+                   std::to_string(options.crowding.instances) + " of them, at most " +
+                   std::to_string(options.crowding.entities_per_instance))
           ->check(at_least(1));
   app.add_flag("--watch-modules", options.watch_modules,
                "Serve module files that appear or change in the modules folder while running")
