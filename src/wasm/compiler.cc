@@ -15,10 +15,12 @@
 #include <cerrno>
 #include <charconv>
 #include <cstdio>
+#include <cstdlib>
 #include <cstring>
 #include <new>
 #include <optional>
 #include <system_error>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -178,6 +180,12 @@ base::Result<pid_t> Compiler::start(int input, int output, int errors) {
   arguments.reserve(words.size() + 1);
   for (const std::string& word : words) arguments.push_back(const_cast<char*>(word.c_str()));
   arguments.push_back(nullptr);
+  // On half of the cores (Cranelift's threads), so that a command that comes finds one on which nothing is compiled.
+  std::string threads = "RAYON_NUM_THREADS=" + std::to_string(std::max(1U, std::thread::hardware_concurrency() / 2));
+  std::vector<char*> environment;
+  for (char** variable = environ; *variable != nullptr; ++variable) environment.push_back(*variable);
+  if (std::getenv("RAYON_NUM_THREADS") == nullptr) environment.push_back(threads.data());
+  environment.push_back(nullptr);
 
   posix_spawn_file_actions_t actions;
   posix_spawn_file_actions_init(&actions);
@@ -200,7 +208,8 @@ base::Result<pid_t> Compiler::start(int input, int output, int errors) {
   int error = ECANCELED;
   {
     std::lock_guard lock(mutex_);
-    if (!stopping_) error = ::posix_spawn(&child, program_.c_str(), &actions, &attributes, arguments.data(), environ);
+    if (!stopping_)
+      error = ::posix_spawn(&child, program_.c_str(), &actions, &attributes, arguments.data(), environment.data());
     if (error == 0) child_ = child;
   }
   posix_spawnattr_destroy(&attributes);
