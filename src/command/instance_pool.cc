@@ -37,9 +37,11 @@ bool InstancePool::has_room(const Slot& slot, std::size_t entities) const {
 // the last. Seats that entities have left are not given away again there: an instance wears out with every entity.
 std::shared_ptr<Slot> InstancePool::find_room(std::vector<Opened>& opened, std::size_t entities) const {
   if (opened.empty()) return nullptr;
-  if (auto last = opened.back().slot.lock(); last != nullptr && has_room(*last, entities)) return last;
   const std::size_t seats_max = crowd(entities);
-  if (seats_max == limits_.entities_per_instance) return nullptr;
+  const bool is_crowd = seats_max > limits_.entities_per_instance;
+  const bool last_is_open = !is_crowd || opened.back().seats < seats_max;
+  if (auto last = opened.back().slot.lock(); last_is_open && last != nullptr && has_room(*last, entities)) return last;
+  if (!is_crowd) return nullptr;
   const auto emptiest = std::ranges::min_element(opened, {}, &Opened::seats);
   auto slot = emptiest->seats < seats_max ? emptiest->slot.lock() : nullptr;
   if (slot == nullptr || !has_room(*slot, entities)) return nullptr;

@@ -27,7 +27,7 @@ std::shared_ptr<EventBatch> FreshEvents::take(model::GlobalPosition from, model:
   if (batch_ != nullptr && batch_->begin() == from) {
     wanted_ = batch_->next();
     last_events_ = batch_->size();
-    last_text_bytes_ = batch_->text_bytes();
+    last_text_bytes_ = std::min(batch_->text_bytes(), bytes_max_);
     return std::exchange(batch_, nullptr);
   }
   if (batch_ != nullptr) to = std::min(to, batch_->begin());

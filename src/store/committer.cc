@@ -169,6 +169,7 @@ void Committer::commit(std::span<Pending> batch) {
 }
 
 void Committer::tell_listeners(model::GlobalPosition head) {
+  // The heads of these appends may be others' by now: nothing here looks at `placed.stream`.
   const auto show = [this](EventVisitor visit) {
     for (const PlacedAppend& placed : placed_) {
       model::EventView event;

@@ -1,6 +1,7 @@
 #include "wasm/compiler.h"
 
 #include <fcntl.h>
+#include <sched.h>
 #include <signal.h>
 #include <spawn.h>
 #include <sys/mman.h>
@@ -17,10 +18,10 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <fstream>
 #include <new>
 #include <optional>
 #include <system_error>
-#include <thread>
 #include <utility>
 #include <vector>
 
@@ -47,6 +48,17 @@ std::string reason() { return std::generic_category().message(errno); }
 // What the compiled code begins with: it is of this very engine, and whole.
 std::string header(std::size_t artifact_bytes) {
   return EngineCore::fingerprint() + "\n" + std::to_string(artifact_bytes) + "\n";
+}
+
+// As many as this process may use: of the machine's, and of its container's share of their time (cgroup v2).
+int cores() {
+  cpu_set_t allowed;
+  CPU_ZERO(&allowed);
+  int count = ::sched_getaffinity(0, sizeof allowed, &allowed) == 0 ? CPU_COUNT(&allowed) : 1;
+  std::ifstream share("/sys/fs/cgroup/cpu.max");
+  if (double quota = 0, period = 0; share >> quota >> period && period > 0)  // `max` of it: no limit
+    count = std::clamp(static_cast<int>(quota / period), 1, count);
+  return count;
 }
 
 class Descriptor {
@@ -181,7 +193,7 @@ base::Result<pid_t> Compiler::start(int input, int output, int errors) {
   for (const std::string& word : words) arguments.push_back(const_cast<char*>(word.c_str()));
   arguments.push_back(nullptr);
   // On half of the cores (Cranelift's threads), so that a command that comes finds one on which nothing is compiled.
-  std::string threads = "RAYON_NUM_THREADS=" + std::to_string(std::max(1U, std::thread::hardware_concurrency() / 2));
+  std::string threads = "RAYON_NUM_THREADS=" + std::to_string(std::max(1, cores() / 2));
   std::vector<char*> environment;
   for (char** variable = environ; *variable != nullptr; ++variable) environment.push_back(*variable);
   if (std::getenv("RAYON_NUM_THREADS") == nullptr) environment.push_back(threads.data());

@@ -20,7 +20,7 @@
 
 namespace thalo::store {
 
-class MemoryStore final : public Store, private CommitTarget {
+class MemoryStore : public Store, private CommitTarget {
  public:
   explicit MemoryStore(std::shared_ptr<MemoryDisk> disk = std::make_shared<MemoryDisk>(),
                        const CommitLimits& limits = {});
