@@ -63,6 +63,7 @@ TEST_F(InstancePoolTest, SeatsThatWereLeftInACrowdedInstanceStayEmptySoThatItDoe
 TEST_F(InstancePoolTest, AnEntityThatLeavesAndComesBackAgainAndAgainDoesNotWearOutACrowdedInstance) {
   InstancePool pool(limits_, crowding_);
   const auto stream = model::StreamName::make("counter", "restless").value();
+  const Seat one_that_stays = pool.seat(module_, stream, 100).value();
   std::map<std::uint64_t, int> in_instance;
   for (int turn = 0; turn < 1'000; ++turn) ++in_instance[pool.seat(module_, stream, 100).value().slot().number()];
   for (const auto& [number, entities] : in_instance) EXPECT_LE(entities, 30) << number;
