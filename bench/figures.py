@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 import feeds
 import stalls
-from machinery import EmptyServer, Failed, MemoryWatch, Server
+from machinery import EmptyServer, Failed, MemoryWatch, Server, disk_floor
 
 
 @dataclass
@@ -187,11 +187,11 @@ class Measurements:
 
     def half_load(self, server, url):
         half = ["--rate", int(self.write_rate / 2), "--callers", 2000]
-        calm = self.bench.median(p999, "write", *url, *half, *self.timed(), plot="half-load")
+        calm = self.bench.median(p999, "write", *url, *half, *self.timed(), turns=5, plot="half-load", disk_of=self.folder)
         self.add(
             "4 Latency at half the load", "p99.9, with flushes and compaction as they come",
             f"{ms(p999(calm))}{spread(calm, p999, ms)}; p50 {ms(latency(calm, 'p50'))}, p99 {ms(latency(calm, 'p99'))}, max {ms(longest(calm))}",
-            "10 ms", p999(calm) <= 10, command=calm["command"],
+            "10 ms", p999(calm) <= 10, disk_floor(calm), command=calm["command"],
         )
         published = 0
         stopped = threading.Event()
@@ -209,14 +209,14 @@ class Measurements:
         publisher = threading.Thread(target=publish)
         publisher.start()
         try:
-            busy = self.bench.median(p999, "write", *url, *half, *self.timed())
+            busy = self.bench.median(p999, "write", *url, *half, *self.timed(), turns=5, disk_of=self.folder)
         finally:
             stopped.set()
             publisher.join()
         self.add(
             "4 Latency at half the load", f"p99.9 while another module is published {published} times, about once a second",
             f"{ms(p999(busy))}{spread(busy, p999, ms)}; p99 {ms(latency(busy, 'p99'))}, max {ms(longest(busy))}",
-            "10 ms", p999(busy) <= 10, command=busy["command"],
+            "10 ms", p999(busy) <= 10, disk_floor(busy), command=busy["command"],
         )
 
     # Targets 5 and 7: one store that grows.

@@ -49,12 +49,15 @@ class Bench:
         return result
 
 
-    def median(self, key, workload, *flags, turns=3, plot=None, before=lambda: None):
-        """The turn whose `key` is the median of several: a shared machine's speed changes from one moment to the next. `before` is called before each."""
+    def median(self, key, workload, *flags, turns=3, plot=None, before=lambda: None, disk_of=None):
+        """The turn whose `key` is the median of several: a shared machine's speed changes from one moment to the next. `before` is called before each.
+        With `disk_of`, a folder, each has the `disk_silent_ms` of its disk."""
         results = []
         for turn in range(turns):
             before()
-            results.append(self(workload, *flags, plot=plot and f"{plot}-{turn}"))
+            with Disk(disk_of) as disk:
+                results.append(self(workload, *flags, plot=plot and f"{plot}-{turn}"))
+            results[-1]["disk_silent_ms"] = disk.silent_ms
         results.sort(key=key)
         if plot:
             for turn in range(turns):
@@ -66,6 +69,46 @@ class Bench:
         middle = results[turns // 2]
         middle["turns"] = results
         return middle
+
+
+class Disk:
+    """Watches how long the disk of a folder has requests before it and completes none: what no program above it can make shorter."""
+
+    EVERY_S = 0.005
+
+    def __init__(self, folder):
+        self.silent_ms = 0.0
+        self.statistics = None
+        if folder is not None:
+            device = os.stat(folder).st_dev
+            file = Path(f"/sys/dev/block/{os.major(device)}:{os.minor(device)}/stat")
+            self.statistics = file if file.exists() else None  # none of a file system without a disk of its own
+        self.stopped = threading.Event()
+        self.thread = threading.Thread(target=self.watch, daemon=True)
+
+    def watch(self):
+        last, since = None, time.monotonic()
+        while self.statistics and not self.stopped.wait(self.EVERY_S):
+            fields = [int(field) for field in self.statistics.read_text().split()]
+            completed, in_flight = (fields[0], fields[4], *fields[11:12], *fields[15:16]), fields[8]
+            now = time.monotonic()
+            if in_flight == 0 or completed != last:
+                last, since = completed, now
+            self.silent_ms = max(self.silent_ms, (now - since) * 1e3)
+
+    def __enter__(self):
+        self.thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self.stopped.set()
+        self.thread.join()
+
+
+def disk_floor(result):
+    """What the disk alone made a sync wait for, in the turn of a median and in the worst one."""
+    silent = [turn["disk_silent_ms"] for turn in result["turns"]]
+    return f"the disk answered nothing for {result['disk_silent_ms']:.0f} ms ({min(silent):.0f} to {max(silent):.0f})"
 
 
 def readable(flags):
