@@ -8,6 +8,7 @@ import signal
 import subprocess
 import threading
 import time
+from contextlib import nullcontext
 from pathlib import Path
 
 
@@ -48,15 +49,14 @@ class Bench:
             file.write_text(file.read_text().replace(f">{result['command_line']}<", f">{result['command']}<"))
         return result
 
-
-    def median(self, key, workload, *flags, turns=3, plot=None, before=lambda: None, disk_of=None):
-        """The turn whose `key` is the median of several: a shared machine's speed changes from one moment to the next. `before` is called before each.
-        With `disk_of`, a folder, each has the `disk_silent_ms` of its disk."""
+    def median(self, key, workload, *flags, turns=3, plot=None, before=lambda: None, beside=nullcontext, disk_of=None):
+        """The turn whose `key` is the median of several: a shared machine's speed changes from one moment to the next. `before` is called before each
+        and may answer with more flags for it; `beside` makes a context for each. With `disk_of`, a folder, each has the `disk_silent_ms` of its disk."""
         results = []
         for turn in range(turns):
-            before()
-            with Disk(disk_of) as disk:
-                results.append(self(workload, *flags, plot=plot and f"{plot}-{turn}"))
+            more = before() or []
+            with Disk(disk_of) as disk, beside():
+                results.append(self(workload, *flags, *more, plot=plot and f"{plot}-{turn}"))
             results[-1]["disk_silent_ms"] = disk.silent_ms
         results.sort(key=key)
         if plot:
@@ -69,6 +69,19 @@ class Bench:
         middle = results[turns // 2]
         middle["turns"] = results
         return middle
+
+    def at_half_the_maximum(self, timed, *flags, **options):
+        """Writing, the median of the turns' p99.9. The maximum is measured right before each turn: a minute later it may be another."""
+
+        def rate():
+            return ["--rate", int(self("write", *flags, "--duration", 2, "--warm-up", 0.5)["per_second"]["done"] / 2), "--callers", 2000]
+
+        return self.median(p999, "write", *flags, *timed, turns=3, before=rate, **options)
+
+
+def p999(result):
+    """Milliseconds."""
+    return result["latency_us"]["write"]["p99.9"] / 1e3
 
 
 class Disk:

@@ -5,7 +5,7 @@ import threading
 import time
 from pathlib import Path
 
-from machinery import disk_floor
+from machinery import disk_floor, p999
 
 GROUP = "Stalls: at half the load, every command synced"
 SNAPSHOT_FLAGS = ["--snapshot-events", 100, "--snapshot-interval-ms", 0]
@@ -14,18 +14,14 @@ SNAPSHOT_FLAGS = ["--snapshot-events", 100, "--snapshot-interval-ms", 0]
 def measure(measurements):
     with measurements.server("stalls") as server:
         url = ["--url", server.url, "--store-path", server.store]
-        half = int(measurements.bench("write", *url, *measurements.timed())["per_second"]["done"] / 2)
-        busy(measurements, server, half, "flushes of the buffers", ["rocksdb:high"], "new table files", files_made)
+        busy(measurements, server, "flushes of the buffers", ["rocksdb:high"], "new table files", files_made)
         # From here on there are a million streams and their files: every stretch of the index has tens of thousands of them, and files are merged.
         # Their names are their own: the entities of the part before have hundreds of events each to be rebuilt from.
         cold = ["--entities", 1_000_000, "--entity-prefix", "cold"]
         new = [*cold, "--distribution", "each", "--operations", 1_000_000, "--batch", 1]
         measurements.bench("append", *url, *new, "--duration", 3600, "--warm-up", 0)
-        # Nearly every command rebuilds its entity: half the load is half of what can be done so.
-        most = measurements.bench("write", *url, *measurements.timed(), *cold)["per_second"]["done"]
         busy(
-            measurements, server, int(most / 2), "stretches of the stream index, and merges of its files: a million streams, their entities not in memory "
-            f"(half of {most:,.0f}/s)", ["index", "rocksdb:low"], "stretches of 65,536 events",
+            measurements, server, "stretches of the stream index, and merges of its files: a million streams, their entities not in memory", ["index", "rocksdb:low"], "stretches of 65,536 events",
             lambda before, after: after["events"] // 65_536 - before["events"] // 65_536, *cold, times=2,
         )
     with measurements.server("snapshots", *SNAPSHOT_FLAGS, modules=("bank_account",)) as server:
@@ -33,17 +29,17 @@ def measure(measurements):
         opening = ["--command", "OpenAccount", "--payload", '{"owner":"o","initial_cents":0}', "--distribution", "each", "--operations", 1000]
         measurements.bench("write", "--url", server.url, *account, *opening, "--duration", 600, "--warm-up", 0)
         busy(
-            measurements, server, half, "snapshots: one an entity every 100 events", [], "snapshots by count of events",
+            measurements, server, "snapshots: one an entity every 100 events", [], "snapshots by count of events",
             lambda before, after: (after["events"] - before["events"]) // 100, *account, "--command", "DepositFunds", "--payload", '{"cents":1}',
         )
 
 
-def busy(m, server, rate, what, threads, made, count, *flags, times=1):
-    """Runs at a fixed rate, the median of their p99.9; what the threads named used in it, and how often what they do happened."""
+def busy(m, server, what, threads, made, count, *flags, times=1):
+    """At half of the maximum, the median of the turns' p99.9; what the threads named used, and how often what they do happened."""
     url = ["--url", server.url, "--store-path", server.store]
     with Files(server) as files:
         before = {"events": m.stored(url), "cpu": thread_seconds(server), "files": files.seen()}
-        result = m.bench.median(p999, "write", *url, "--rate", rate, "--callers", 2000, *m.timed(times * m.sizes.seconds), *flags, turns=5, disk_of=m.folder)
+        result = m.bench.at_half_the_maximum(m.timed(times * m.sizes.seconds), *url, *flags, disk_of=m.folder)
         after = {"cpu": thread_seconds(server), "files": files.seen(), "events": m.stored(url)}
     commands = after["events"] - before["events"]
     used = {name: 1e6 * (after["cpu"].get(name, 0) - before["cpu"].get(name, 0)) / commands for name in after["cpu"]}
@@ -53,14 +49,9 @@ def busy(m, server, rate, what, threads, made, count, *flags, times=1):
     turns = result["turns"]
     worst = max(turn["latency_us"]["write"]["max"] for turn in turns) / 1e3
     m.add(
-        GROUP, what, f"p99.9 {p999(result):.1f} ms ({p999(turns[0]):.1f} to {p999(turns[-1]):.1f} in {len(turns)} turns), max {worst:.0f} ms; {count(before, after):,} {made}; " + ", ".join(parts),
+        GROUP, what, f"p99.9 {p999(result):.1f} ms at {result['settings']['rate']:,.0f}/s ({p999(turns[0]):.1f} to {p999(turns[-1]):.1f} in {len(turns)} turns), max {worst:.0f} ms; {count(before, after):,} {made}; " + ", ".join(parts),
         "p99.9 within 10 ms", p999(result) <= 10, disk_floor(result), command=result["command"],
     )
-
-
-def p999(result):
-    """Milliseconds."""
-    return result["latency_us"]["write"]["p99.9"] / 1e3
 
 
 def files_made(before, after):
