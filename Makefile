@@ -38,5 +38,5 @@ format: setup ## format the sources in place
 bench: build ## measure everything of docs/benchmarks.md, and write it; FULL=1 for the full length
 	@scripts/bench $(BUILD)
 
-clean: ## remove the build folder (the cached Wasmtime stays)
+clean: ## remove the build folder (the cached Wasmtime and RocksDB stay)
 	rm -rf build

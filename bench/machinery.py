@@ -84,30 +84,17 @@ def p999(result):
     return result["latency_us"]["write"]["p99.9"] / 1e3
 
 
-class Disk:
-    """Watches how long the disk of a folder has requests before it and completes none: what no program above it can make shorter."""
+class Watch:
+    """Calls `look` again and again on a thread of its own, as long as the context is entered."""
 
-    EVERY_S = 0.005
-
-    def __init__(self, folder):
-        self.silent_ms = 0.0
-        self.statistics = None
-        if folder is not None:
-            device = os.stat(folder).st_dev
-            file = Path(f"/sys/dev/block/{os.major(device)}:{os.minor(device)}/stat")
-            self.statistics = file if file.exists() else None  # none of a file system without a disk of its own
+    def __init__(self, every_s):
+        self.every_s = every_s
         self.stopped = threading.Event()
-        self.thread = threading.Thread(target=self.watch, daemon=True)
+        self.thread = threading.Thread(target=self.run, daemon=True)
 
-    def watch(self):
-        last, since = None, time.monotonic()
-        while self.statistics and not self.stopped.wait(self.EVERY_S):
-            fields = [int(field) for field in self.statistics.read_text().split()]
-            completed, in_flight = (fields[0], fields[4], *fields[11:12], *fields[15:16]), fields[8]
-            now = time.monotonic()
-            if in_flight == 0 or completed != last:
-                last, since = completed, now
-            self.silent_ms = max(self.silent_ms, (now - since) * 1e3)
+    def run(self):
+        while not self.stopped.wait(self.every_s):
+            self.look()
 
     def __enter__(self):
         self.thread.start()
@@ -116,6 +103,30 @@ class Disk:
     def __exit__(self, *_):
         self.stopped.set()
         self.thread.join()
+
+
+class Disk(Watch):
+    """How long the disk of a folder has requests before it and completes none: what no program above it can make shorter."""
+
+    def __init__(self, folder):
+        super().__init__(0.005)
+        self.silent_ms = 0.0
+        self.statistics = None
+        if folder is not None:
+            device = os.stat(folder).st_dev
+            file = Path(f"/sys/dev/block/{os.major(device)}:{os.minor(device)}/stat")
+            self.statistics = file if file.exists() else None  # none of a file system without a disk of its own
+        self.completed, self.since = None, time.monotonic()
+
+    def look(self):
+        if self.statistics is None:
+            return
+        fields = [int(field) for field in self.statistics.read_text().split()]
+        completed, in_flight = (fields[0], fields[4], *fields[11:12], *fields[15:16]), fields[8]
+        now = time.monotonic()
+        if in_flight == 0 or completed != self.completed:
+            self.completed, self.since = completed, now
+        self.silent_ms = max(self.silent_ms, (now - self.since) * 1e3)
 
 
 def disk_floor(result):
@@ -198,30 +209,20 @@ class Server:
         return sum(file.stat().st_size for file in self.store.rglob(pattern) if file.is_file())
 
 
-class MemoryWatch:
+class MemoryWatch(Watch):
     """The memory of a server while something is done to it."""
 
-    def __init__(self, server, seconds=0.25):
+    def __init__(self, server, every_s=0.25):
+        super().__init__(every_s)
+        self.server = server
+        self.begun = time.monotonic()
         self.samples = []
-        self.stopped = threading.Event()
 
-        def watch():
-            begun = time.monotonic()
-            while not self.stopped.wait(seconds):
-                try:
-                    self.samples.append((time.monotonic() - begun, server.memory_mb()))
-                except (OSError, TypeError):
-                    return
-
-        self.thread = threading.Thread(target=watch, daemon=True)
-
-    def __enter__(self):
-        self.thread.start()
-        return self
-
-    def __exit__(self, *_):
-        self.stopped.set()
-        self.thread.join()
+    def look(self):
+        try:
+            self.samples.append((time.monotonic() - self.begun, self.server.memory_mb()))
+        except (OSError, TypeError):
+            self.stopped.set()  # it has ended
 
     @property
     def most_mb(self):

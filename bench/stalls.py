@@ -5,7 +5,7 @@ import threading
 import time
 from pathlib import Path
 
-from machinery import disk_floor, p999
+from machinery import Watch, disk_floor, p999
 
 GROUP = "Stalls: at half the load, every command synced"
 SNAPSHOT_FLAGS = ["--snapshot-events", 100, "--snapshot-interval-ms", 0]
@@ -69,29 +69,19 @@ def thread_seconds(server):
     return seconds
 
 
-class Files:
+class Files(Watch):
     """The names of all table files that were there at some time; the engine gives no name twice."""
 
     def __init__(self, server):
+        super().__init__(0.1)
         self.folder = server.store
         self.names = set()
         self.lock = threading.Lock()
-        self.stopped = threading.Event()
-        self.thread = threading.Thread(target=self.watch, daemon=True)
 
-    def watch(self):
-        while not self.stopped.wait(0.1):
-            self.seen()
+    def look(self):
+        self.seen()
 
     def seen(self):
         with self.lock:
             self.names |= {file.name for file in self.folder.rglob("*.sst")}
             return set(self.names)
-
-    def __enter__(self):
-        self.thread.start()
-        return self
-
-    def __exit__(self, *_):
-        self.stopped.set()
-        self.thread.join()

@@ -33,6 +33,14 @@ def stat(pid):
     return name, rest.split()[0], int(rest.split()[1])
 
 
+def cores():
+    """As many as this process may use, of the machine and of its container's share."""
+    allowed = len(os.sched_getaffinity(0))
+    share = Path("/sys/fs/cgroup/cpu.max")
+    quota, period = share.read_text().split() if share.exists() else ("max", 1)
+    return allowed if quota == "max" else min(allowed, max(1, int(quota) // int(period)))
+
+
 def state(pid):
     return stat(pid)[1]
 
@@ -135,8 +143,7 @@ def test_a_compiler_yields_to_the_runtime_and_shows_what_it_is(server):
     of_runtime = Path(f"/proc/{server.process.pid}")
     of_compiler = Path(f"/proc/{compiler}")
     assert os.getpriority(os.PRIO_PROCESS, compiler) == 19
-    half_of_the_cores = max(1, len(os.sched_getaffinity(0)) // 2)
-    assert f"RAYON_NUM_THREADS={half_of_the_cores}".encode() in (of_compiler / "environ").read_bytes().split(b"\0")
+    assert f"RAYON_NUM_THREADS={max(1, cores() // 2)}".encode() in (of_compiler / "environ").read_bytes().split(b"\0")
     assert (of_compiler / "cmdline").read_bytes().startswith(b"thalo-runtime\0compile-component\0")
     assert (of_compiler / "comm").read_text() == "thalo-compiler\n"
     assert int((of_compiler / "oom_score_adj").read_text()) == 1000
