@@ -10,9 +10,10 @@ transport or the disk alone reaches at the same time on the same machine. `FULL=
 the entity asked, reads are gapless, and the store has as many new events as were acknowledged. Every acknowledged command is synced (`fdatasync`).
 
 Latency of an open loop (`--rate`) counts from the time an operation was due. A figure with a range behind it is the median of so many turns, and what
-stands beside it is of that turn, but for the longest of all: a shared machine's speed changes by a third from one minute to the next. Growth, followers and
-latency at half of the maximum are measured in turns with what they are compared with. Beside p99.9 stands for how long the disk had requests and completed none, to within 5 ms: who waits for a
-sync then waits as long, whatever the store does.
+stands beside it is of that turn, but for the longest of all. A shared machine's speed changes by a third from one minute to the next: what is compared is
+measured in turns, one after another, a share is the median of the turns' shares, and half of the maximum is that of a maximum measured right before. Beside
+p99.9 stands what one of a thousand moments waits for the disk alone: how long it has requests before it and completes none, of any program, looked at every
+5 ms (silences under 10 ms are not counted). Who waits for a sync then waits as long, whatever the store does.
 """
 
 def table(figures):

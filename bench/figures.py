@@ -14,6 +14,9 @@ import feeds
 import stalls
 from machinery import EmptyServer, Failed, MemoryWatch, Server, disk_floor, p999
 
+# What is compared is measured one after another, so many times, and compared within each turn.
+COMPARED_TURNS = 5
+
 
 @dataclass
 class Figure:
@@ -96,20 +99,16 @@ class Measurements:
         sync = self.bench("fsync", "--store-path", self.folder, "--duration", 3)
         self.machine = sync["machine"]
         self.file_system = sync["file_system"]
-        self.sync_ms = sync["latency_us"]["p50"] / 1e3
-        self.add("Limits", "fdatasync of 4 KiB", f"p50 {ms(self.sync_ms)}, p99 {ms(sync['latency_us']['p99'] / 1e3)}", command=sync["command"])
+        self.add("Limits", "fdatasync of 4 KiB", f"p50 {ms(sync['latency_us']['p50'] / 1e3)}, p99 {ms(sync['latency_us']['p99'] / 1e3)}", command=sync["command"])
         with EmptyServer(self.build) as empty:
             flags = ["--url", empty.url, "--empty-method", "/bench.Empty/Inline", *self.timed(3)]
             one = self.bench("empty", "--callers", 1, *flags)
             many = self.bench.median(per_second, "empty", *flags)
             handed = self.bench.median(per_second, "empty", "--url", empty.url, "--empty-method", "/bench.Empty/Handed", *self.timed(3))
-        self.empty_ms = latency(one, "p50")
-        self.empty_rate = per_second(many)
-        self.add("Limits", "empty handler, 1 caller", f"{rate(per_second(one))}, p50 {ms(self.empty_ms)}", command=one["command"])
-        self.add("Limits", "empty handler, 256 callers", f"{rate(self.empty_rate)}{spread(many)}, p99 {ms(latency(many, 'p99'))}", command=many["command"])
-        self.handed_rate = per_second(handed)
+        self.add("Limits", "empty handler, 1 caller", f"{rate(per_second(one))}, p50 {ms(latency(one, 'p50'))}", command=one["command"])
+        self.add("Limits", "empty handler, 256 callers", f"{rate(per_second(many))}{spread(many)}, p99 {ms(latency(many, 'p99'))}", command=many["command"])
         self.add(
-            "Limits", "empty handler that another thread answers, as all must that wait for a disk", f"{rate(self.handed_rate)}{spread(handed)}, p99 {ms(latency(handed, 'p99'))}",
+            "Limits", "empty handler that another thread answers, as all must that wait for a disk", f"{rate(per_second(handed))}{spread(handed)}, p99 {ms(latency(handed, 'p99'))}",
             command=handed["command"],
         )
 
@@ -141,29 +140,69 @@ class Measurements:
         self.add("Beside", "a subscriber that catches up", rate(per_second(behind, "events_read")).replace("/s", " events/s"), command=behind["command"])
 
     def unary(self, url):
-        many = self.bench.median(per_second, "write", *url, *self.timed(warm_up=2), plot="write-256-callers")
-        self.write_rate = per_second(many)
-        share = self.write_rate / self.empty_rate
+        """In turns with the empty handlers; shares are the medians of the turns' shares."""
+        self.bench("write", *url, *self.timed(2))  # what belongs to the first run alone is no turn's
+        workloads = {
+            "uniform": ("write", *url),
+            "hot": ("write", *url, "--distribution", "hot", "--entity-prefix", "hot"),
+            "zipf": ("write", *url, "--distribution", "zipf", "--entity-prefix", "zipf"),
+        }
+        rates = {name: [] for name in ("empty", "handed", *workloads)}
+        results = {name: [] for name in workloads}
+        with EmptyServer(self.build) as empty:
+            for turn in range(COMPARED_TURNS):
+                for name, method in (("empty", "Inline"), ("handed", "Handed")):
+                    rates[name].append(per_second(self.bench("empty", "--url", empty.url, "--empty-method", f"/bench.Empty/{method}", *self.timed(2))))
+                for name, (workload, *flags) in workloads.items():
+                    plot = f"write-256-callers-{turn}" if name == "uniform" else None
+                    results[name].append(self.bench(workload, *flags, *self.timed(0.6 * self.sizes.seconds), plot=plot))
+                    rates[name].append(per_second(results[name][-1]))
+
+        def share(name, of):
+            return statistics.median(one / other for one, other in zip(rates[name], rates[of], strict=True))
+
+        def middle(name):
+            result = sorted(results[name], key=per_second)[COMPARED_TURNS // 2]
+            return result, f"{rate(per_second(result))} ({rate(min(rates[name]))} to {rate(max(rates[name]))} in {COMPARED_TURNS} turns)"
+
+        uniform, shown = middle("uniform")
+        for result in results["uniform"]:
+            if result is uniform:
+                result["plot"].rename(self.bench.plots / "write-256-callers.svg")
+            else:
+                result["plot"].unlink()
+        self.write_rate = per_second(uniform)
+        ceiling = statistics.median(rates["empty"])
+        of_empty = share("uniform", "empty")
         self.add(
-            "1 Unary, 256 callers", "1,000 entities", f"{rate(self.write_rate)}{spread(many)}, {share:.0%} of the ceiling ({self.write_rate / self.handed_rate:.0%} of the one that another thread answers); p50 {ms(latency(many, 'p50'))}, p99 {ms(latency(many, 'p99'))}",
-            "55 % of an empty handler, and 60,000/s", share >= 0.55 and self.write_rate >= 60_000, rate(self.empty_rate), many["command"],
+            "1 Unary, 256 callers", "1,000 entities",
+            f"{shown}, {of_empty:.0%} of the ceiling ({share('uniform', 'handed'):.0%} of the one that another thread answers: {rate(statistics.median(rates['handed']))}); p50 {ms(latency(uniform, 'p50'))}, p99 {ms(latency(uniform, 'p99'))}",
+            "55 % of an empty handler, and 60,000/s", of_empty >= 0.55 and self.write_rate >= 60_000, rate(ceiling), uniform["command"],
         )
         for name, target in (("hot", 0.9), ("zipf", None)):
-            result = self.bench.median(per_second, "write", *url, *self.timed(), "--distribution", name, "--entity-prefix", name)
-            share = per_second(result) / self.write_rate
+            result, shown = middle(name)
+            of_uniform = share(name, "uniform")
             self.add(
                 "1 Unary, 256 callers", {"hot": "one hot entity", "zipf": "1,000 entities, Zipf"}[name],
-                f"{rate(per_second(result))}{spread(result)}, {share:.0%} of the above; p99 {ms(latency(result, 'p99'))}",
-                f"{target:.0%} of the above" if target else "", share >= target if target else None, command=result["command"],
+                f"{shown}, {of_uniform:.0%} of the above; p99 {ms(latency(result, 'p99'))}",
+                f"{target:.0%} of the above" if target else "", of_uniform >= target if target else None, command=result["command"],
             )
 
     def lone(self, url):
-        one = self.bench("write", *url, "--callers", 1, *self.timed())
-        floor = self.empty_ms + self.sync_ms
-        p50 = latency(one, "p50")
+        """In turns with the disk and the empty handler: the share is the median of the turns' shares."""
+        turns = []
+        with EmptyServer(self.build) as empty:
+            for _ in range(COMPARED_TURNS):
+                sync = self.bench("fsync", "--store-path", self.folder, "--duration", 1)["latency_us"]["p50"] / 1e3
+                nothing = self.bench("empty", "--url", empty.url, "--empty-method", "/bench.Empty/Inline", "--callers", 1, *self.timed(1, 0.5))
+                one = self.bench("write", *url, "--callers", 1, *self.timed(0.6 * self.sizes.seconds))
+                floor = latency(nothing, "p50") + sync
+                turns.append((latency(one, "p50") / floor, floor, one))
+        share, floor, one = sorted(turns, key=lambda turn: turn[0])[COMPARED_TURNS // 2]
         self.add(
-            "2 Unary, 1 caller", "p50", f"{ms(p50)}, {p50 / floor:.2f} × the floor; {rate(per_second(one))}, p99 {ms(latency(one, 'p99'))}",
-            "1.4 × (empty p50 + fdatasync p50)", p50 <= 1.4 * floor, ms(floor), one["command"],
+            "2 Unary, 1 caller", "p50",
+            f"{ms(latency(one, 'p50'))}, {share:.2f} × the floor ({min(turn[0] for turn in turns):.2f} to {max(turn[0] for turn in turns):.2f} in {COMPARED_TURNS} turns); {rate(per_second(one))}, p99 {ms(latency(one, 'p99'))}",
+            "1.4 × (empty p50 + fdatasync p50)", share <= 1.4, ms(floor), one["command"],
         )
 
     def streamed(self, url):
@@ -244,11 +283,11 @@ class Measurements:
     def grown(self, servers):
         """In turns with little, more and much stored, and the median of each: compared is what was measured close together."""
         rates = {events: [] for events in (1000, *servers)}
-        for turn in range(3):
+        for turn in range(COMPARED_TURNS):
             with self.server(f"growth-1000-{turn}") as new:
                 self.fill(self.urls(new), 1000)
                 for events, server in ((1000, new), *servers.items()):
-                    rates[events].append(per_second(self.bench("write", *self.urls(server), *self.timed())))
+                    rates[events].append(per_second(self.bench("write", *self.urls(server), *self.timed(0.6 * self.sizes.seconds))))
         self.growth_figure("events stored when the measurement began", "events", rates)
 
     def stored(self, url):
@@ -264,10 +303,13 @@ class Measurements:
 
     def growth_figure(self, what, curve, rates):
         self.curves[curve] = [(x, statistics.median(values)) for x, values in rates.items()]
-        lowest, highest = (choose(value for _, value in self.curves[curve]) for choose in (min, max))
+        # Each turn's rates as shares of that turn's mean: between two turns the machine itself may have become faster or slower.
+        means = [statistics.mean(turn) for turn in zip(*rates.values(), strict=True)]
+        shares = [statistics.median(value / mean for value, mean in zip(values, means, strict=True)) for values in rates.values()]
+        lowest, highest = min(shares), max(shares)
         points = ", ".join(f"{x:,}: {rate(statistics.median(values))} ({rate(min(values))} to {rate(max(values))})" for x, values in rates.items())
         self.add(
-            "7 Growth", what, f"{points}; the lowest is {lowest / highest:.0%} of the highest (medians of 3 turns)",
+            "7 Growth", what, f"{points}; the lowest is {lowest / highest:.0%} of the highest (compared within each turn; medians of {len(means)} turns)",
             "the lowest at least 80 % of the highest", lowest >= 0.8 * highest, command="thalo bench write (256 callers)",
         )
 
@@ -314,9 +356,9 @@ class Measurements:
             # Each once first: what is measured is how many there are, not that they are new.
             for count in counts:
                 self.bench("write", *entities[count], "--distribution", "each", "--operations", count, "--duration", 3600, "--warm-up", 0)
-            for _ in range(3):
+            for _ in range(COMPARED_TURNS):
                 for count in counts:
-                    rates[count].append(per_second(self.bench("write", *entities[count], *self.timed())))
+                    rates[count].append(per_second(self.bench("write", *entities[count], *self.timed(0.6 * self.sizes.seconds))))
             memory = server.memory_mb()
             self.growth_figure(f"streams, commands to random ones of them, all in memory (--cache-size {sum(counts):,}: {memory:,.0f} MB)", "streams", rates)
             server.stop()

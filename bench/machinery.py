@@ -51,13 +51,13 @@ class Bench:
 
     def median(self, key, workload, *flags, turns=3, plot=None, before=lambda: None, beside=nullcontext, disk_of=None):
         """The turn whose `key` is the median of several: a shared machine's speed changes from one moment to the next. `before` is called before each
-        and may answer with more flags for it; `beside` makes a context for each. With `disk_of`, a folder, each has the `disk_silent_ms` of its disk."""
+        and may answer with more flags for it; `beside` makes a context for each. With `disk_of`, a folder, each has the `disk_p999_ms` of its disk."""
         results = []
         for turn in range(turns):
             more = before() or []
             with Disk(disk_of) as disk, beside():
                 results.append(self(workload, *flags, *more, plot=plot and f"{plot}-{turn}"))
-            results[-1]["disk_silent_ms"] = disk.silent_ms
+            results[-1]["disk_p999_ms"] = disk.p999_ms
         results.sort(key=key)
         if plot:
             for turn in range(turns):
@@ -70,13 +70,13 @@ class Bench:
         middle["turns"] = results
         return middle
 
+    def half_of_the_maximum(self, *flags):
+        """Flags for an open loop at half of what writing with `flags` reaches just now: a minute later it may be another."""
+        return ["--rate", int(self("write", *flags, "--duration", 2, "--warm-up", 0.5)["per_second"]["done"] / 2), "--callers", 2000]
+
     def at_half_the_maximum(self, timed, *flags, **options):
-        """Writing, the median of the turns' p99.9. The maximum is measured right before each turn: a minute later it may be another."""
-
-        def rate():
-            return ["--rate", int(self("write", *flags, "--duration", 2, "--warm-up", 0.5)["per_second"]["done"] / 2), "--callers", 2000]
-
-        return self.median(p999, "write", *flags, *timed, turns=3, before=rate, **options)
+        """Writing, the median of the turns' p99.9, the maximum measured right before each turn."""
+        return self.median(p999, "write", *flags, *timed, before=lambda: self.half_of_the_maximum(*flags), **options)
 
 
 def p999(result):
@@ -108,15 +108,19 @@ class Watch:
 class Disk(Watch):
     """How long the disk of a folder has requests before it and completes none: what no program above it can make shorter."""
 
+    EVERY_S = 0.005
+    SILENT_S = 2 * EVERY_S  # shorter silences cannot be told from the distance between two looks
+
     def __init__(self, folder):
-        super().__init__(0.005)
-        self.silent_ms = 0.0
+        super().__init__(self.EVERY_S)
+        self.silences = []  # seconds
         self.statistics = None
         if folder is not None:
             device = os.stat(folder).st_dev
             file = Path(f"/sys/dev/block/{os.major(device)}:{os.minor(device)}/stat")
             self.statistics = file if file.exists() else None  # none of a file system without a disk of its own
-        self.completed, self.since = None, time.monotonic()
+        self.completed = None
+        self.begun = self.since = self.last_look = time.monotonic()
 
     def look(self):
         if self.statistics is None:
@@ -125,14 +129,36 @@ class Disk(Watch):
         completed, in_flight = (fields[0], fields[4], *fields[11:12], *fields[15:16]), fields[8]
         now = time.monotonic()
         if in_flight == 0 or completed != self.completed:
+            self.end_silence()
             self.completed, self.since = completed, now
-        self.silent_ms = max(self.silent_ms, (now - self.since) * 1e3)
+        self.last_look = now
+
+    def end_silence(self):
+        if self.last_look - self.since >= self.SILENT_S:
+            self.silences.append(self.last_look - self.since)
+
+    def __exit__(self, *_):
+        super().__exit__()
+        self.end_silence()
+        self.watched = time.monotonic() - self.begun
+
+    @property
+    def p999_ms(self):
+        """What one of a thousand moments waits, at the least, until the disk answers again."""
+        bearable = 0.001 * self.watched
+        longest_first = sorted(self.silences, reverse=True)
+        for count, silence in enumerate(longest_first, 1):
+            # The wait w that is exceeded for `bearable` seconds in all, if only the first `count` silences are longer: sum(L - w) = bearable.
+            wait = (sum(longest_first[:count]) - bearable) / count
+            if count == len(longest_first) or wait >= longest_first[count]:
+                return max(0.0, min(wait, silence)) * 1e3
+        return 0.0
 
 
 def disk_floor(result):
-    """What the disk alone made a sync wait for, in the turn of a median and in the worst one."""
-    silent = [turn["disk_silent_ms"] for turn in result["turns"]]
-    return f"the disk answered nothing for {result['disk_silent_ms']:.0f} ms ({min(silent):.0f} to {max(silent):.0f})"
+    """The p99.9 of waiting for the disk alone, in the turn of a median and in all of them."""
+    waits = [turn["disk_p999_ms"] for turn in result["turns"]]
+    return f"the disk alone: {result['disk_p999_ms']:.0f} ms ({min(waits):.0f} to {max(waits):.0f})"
 
 
 def readable(flags):
