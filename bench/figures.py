@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 import feeds
 import stalls
-from machinery import EmptyServer, Failed, MemoryWatch, Server, disk_floor, p999
+from machinery import EmptyServer, Failed, MemoryWatch, Server, disk_floor, middle_of, p999
 
 # What is compared is measured one after another, so many times, and compared within each turn.
 COMPARED_TURNS = 5
@@ -101,16 +101,13 @@ class Measurements:
         self.file_system = sync["file_system"]
         self.add("Limits", "fdatasync of 4 KiB", f"p50 {ms(sync['latency_us']['p50'] / 1e3)}, p99 {ms(sync['latency_us']['p99'] / 1e3)}", command=sync["command"])
         with EmptyServer(self.build) as empty:
-            flags = ["--url", empty.url, "--empty-method", "/bench.Empty/Inline", *self.timed(3)]
-            one = self.bench("empty", "--callers", 1, *flags)
-            many = self.bench.median(per_second, "empty", *flags)
-            handed = self.bench.median(per_second, "empty", "--url", empty.url, "--empty-method", "/bench.Empty/Handed", *self.timed(3))
+            one = self.bench("empty", "--callers", 1, *self.empty_flags(empty, "Inline"), *self.timed(3))
+            many = self.bench("empty", *self.empty_flags(empty, "Inline"), *self.timed(3))
         self.add("Limits", "empty handler, 1 caller", f"{rate(per_second(one))}, p50 {ms(latency(one, 'p50'))}", command=one["command"])
-        self.add("Limits", "empty handler, 256 callers", f"{rate(per_second(many))}{spread(many)}, p99 {ms(latency(many, 'p99'))}", command=many["command"])
-        self.add(
-            "Limits", "empty handler that another thread answers, as all must that wait for a disk", f"{rate(per_second(handed))}{spread(handed)}, p99 {ms(latency(handed, 'p99'))}",
-            command=handed["command"],
-        )
+        self.add("Limits", "empty handler, 256 callers", f"{rate(per_second(many))}, p99 {ms(latency(many, 'p99'))}", command=many["command"])
+
+    def empty_flags(self, server, method):
+        return ["--url", server.url, "--empty-method", f"/bench.Empty/{method}"]
 
     # Targets 1 to 4.
 
@@ -142,49 +139,39 @@ class Measurements:
     def unary(self, url):
         """In turns with the empty handlers; shares are the medians of the turns' shares."""
         self.bench("write", *url, *self.timed(2))  # what belongs to the first run alone is no turn's
-        workloads = {
-            "uniform": ("write", *url),
-            "hot": ("write", *url, "--distribution", "hot", "--entity-prefix", "hot"),
-            "zipf": ("write", *url, "--distribution", "zipf", "--entity-prefix", "zipf"),
-        }
-        rates = {name: [] for name in ("empty", "handed", *workloads)}
-        results = {name: [] for name in workloads}
+        names = ("empty", "handed", "uniform", "hot", "zipf")
+        results = {name: [] for name in names}
         with EmptyServer(self.build) as empty:
             for turn in range(COMPARED_TURNS):
                 for name, method in (("empty", "Inline"), ("handed", "Handed")):
-                    rates[name].append(per_second(self.bench("empty", "--url", empty.url, "--empty-method", f"/bench.Empty/{method}", *self.timed(2))))
-                for name, (workload, *flags) in workloads.items():
-                    plot = f"write-256-callers-{turn}" if name == "uniform" else None
-                    results[name].append(self.bench(workload, *flags, *self.timed(0.6 * self.sizes.seconds), plot=plot))
-                    rates[name].append(per_second(results[name][-1]))
+                    results[name].append(self.bench("empty", *self.empty_flags(empty, method), *self.timed(2)))
+                timed = self.timed(0.6 * self.sizes.seconds)
+                results["uniform"].append(self.bench("write", *url, *timed, plot=f"write-256-callers-{turn}"))
+                for name in ("hot", "zipf"):
+                    results[name].append(self.bench("write", *url, *timed, "--distribution", name, "--entity-prefix", name))
 
         def share(name, of):
-            return statistics.median(one / other for one, other in zip(rates[name], rates[of], strict=True))
+            return statistics.median(per_second(one) / per_second(other) for one, other in zip(results[name], results[of], strict=True))
 
-        def middle(name):
-            result = sorted(results[name], key=per_second)[COMPARED_TURNS // 2]
-            return result, f"{rate(per_second(result))} ({rate(min(rates[name]))} to {rate(max(rates[name]))} in {COMPARED_TURNS} turns)"
-
-        uniform, shown = middle("uniform")
-        for result in results["uniform"]:
-            if result is uniform:
-                result["plot"].rename(self.bench.plots / "write-256-callers.svg")
-            else:
-                result["plot"].unlink()
+        middles = {name: middle_of(results[name], per_second) for name in names}
+        self.bench.keep_plot("write-256-callers", middles["uniform"], results["uniform"])
+        for name, what in (("empty", "empty handler, 256 callers, in turns with the commands"), ("handed", "empty handler that another thread answers, as all must that wait for a disk, in turns with the commands")):
+            middle = middles[name]
+            self.add("Limits", what, f"{rate(per_second(middle))}{spread(middle)}, p99 {ms(latency(middle, 'p99'))}", command=middle["command"])
+        uniform = middles["uniform"]
         self.write_rate = per_second(uniform)
-        ceiling = statistics.median(rates["empty"])
         of_empty = share("uniform", "empty")
         self.add(
             "1 Unary, 256 callers", "1,000 entities",
-            f"{shown}, {of_empty:.0%} of the ceiling ({share('uniform', 'handed'):.0%} of the one that another thread answers: {rate(statistics.median(rates['handed']))}); p50 {ms(latency(uniform, 'p50'))}, p99 {ms(latency(uniform, 'p99'))}",
-            "55 % of an empty handler, and 60,000/s", of_empty >= 0.55 and self.write_rate >= 60_000, rate(ceiling), uniform["command"],
+            f"{rate(self.write_rate)}{spread(uniform)}, {of_empty:.0%} of the ceiling ({share('uniform', 'handed'):.0%} of the one that another thread answers); p50 {ms(latency(uniform, 'p50'))}, p99 {ms(latency(uniform, 'p99'))}",
+            "55 % of an empty handler, and 60,000/s", of_empty >= 0.55 and self.write_rate >= 60_000, rate(per_second(middles["empty"])), uniform["command"],
         )
         for name, target in (("hot", 0.9), ("zipf", None)):
-            result, shown = middle(name)
+            result = middles[name]
             of_uniform = share(name, "uniform")
             self.add(
                 "1 Unary, 256 callers", {"hot": "one hot entity", "zipf": "1,000 entities, Zipf"}[name],
-                f"{shown}, {of_uniform:.0%} of the above; p99 {ms(latency(result, 'p99'))}",
+                f"{rate(per_second(result))}{spread(result)}, {of_uniform:.0%} of the above; p99 {ms(latency(result, 'p99'))}",
                 f"{target:.0%} of the above" if target else "", of_uniform >= target if target else None, command=result["command"],
             )
 
@@ -194,7 +181,7 @@ class Measurements:
         with EmptyServer(self.build) as empty:
             for _ in range(COMPARED_TURNS):
                 sync = self.bench("fsync", "--store-path", self.folder, "--duration", 1)["latency_us"]["p50"] / 1e3
-                nothing = self.bench("empty", "--url", empty.url, "--empty-method", "/bench.Empty/Inline", "--callers", 1, *self.timed(1, 0.5))
+                nothing = self.bench("empty", *self.empty_flags(empty, "Inline"), "--callers", 1, *self.timed(1, 0.5))
                 one = self.bench("write", *url, "--callers", 1, *self.timed(0.6 * self.sizes.seconds))
                 floor = latency(nothing, "p50") + sync
                 turns.append((latency(one, "p50") / floor, floor, one))

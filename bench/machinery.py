@@ -57,18 +57,19 @@ class Bench:
             more = before() or []
             with Disk(disk_of) as disk, beside():
                 results.append(self(workload, *flags, *more, plot=plot and f"{plot}-{turn}"))
-            results[-1]["disk_p999_ms"] = disk.p999_ms
-        results.sort(key=key)
+            results[-1]["disk_p999_ms"] = disk.p999_ms(results[-1]["settings"]["duration_s"])
+        middle = middle_of(results, key)
         if plot:
-            for turn in range(turns):
-                file = self.plots / f"{plot}-{turn}.svg"
-                if results[turns // 2]["plot"] == file:
-                    file.rename(self.plots / f"{plot}.svg")
-                else:
-                    file.unlink()
-        middle = results[turns // 2]
-        middle["turns"] = results
+            self.keep_plot(plot, middle, results)
         return middle
+
+    def keep_plot(self, name, kept, results):
+        """Of several runs' plots the one that is shown, under its own name."""
+        for result in results:
+            if result is kept:
+                result["plot"].rename(self.plots / f"{name}.svg")
+            else:
+                result["plot"].unlink()
 
     def half_of_the_maximum(self, *flags):
         """Flags for an open loop at half of what writing with `flags` reaches just now: a minute later it may be another."""
@@ -77,6 +78,14 @@ class Bench:
     def at_half_the_maximum(self, timed, *flags, **options):
         """Writing, the median of the turns' p99.9, the maximum measured right before each turn."""
         return self.median(p999, "write", *flags, *timed, before=lambda: self.half_of_the_maximum(*flags), **options)
+
+
+def middle_of(results, key):
+    """The one whose `key` is the median; its `turns` are all of them, sorted."""
+    turns = sorted(results, key=key)
+    middle = turns[len(turns) // 2]
+    middle["turns"] = turns
+    return middle
 
 
 def p999(result):
@@ -113,14 +122,14 @@ class Disk(Watch):
 
     def __init__(self, folder):
         super().__init__(self.EVERY_S)
-        self.silences = []  # seconds
+        self.silences = []  # (begin, end), in seconds of the monotonic clock
         self.statistics = None
         if folder is not None:
             device = os.stat(folder).st_dev
             file = Path(f"/sys/dev/block/{os.major(device)}:{os.minor(device)}/stat")
             self.statistics = file if file.exists() else None  # none of a file system without a disk of its own
         self.completed = None
-        self.begun = self.since = self.last_look = time.monotonic()
+        self.since = self.last_look = time.monotonic()
 
     def look(self):
         if self.statistics is None:
@@ -135,23 +144,23 @@ class Disk(Watch):
 
     def end_silence(self):
         if self.last_look - self.since >= self.SILENT_S:
-            self.silences.append(self.last_look - self.since)
+            self.silences.append((self.since, self.last_look))
 
     def __exit__(self, *_):
         super().__exit__()
         self.end_silence()
-        self.watched = time.monotonic() - self.begun
+        self.ended = time.monotonic()
 
-    @property
-    def p999_ms(self):
-        """What one of a thousand moments waits, at the least, until the disk answers again."""
-        bearable = 0.001 * self.watched
-        longest_first = sorted(self.silences, reverse=True)
-        for count, silence in enumerate(longest_first, 1):
+    def p999_ms(self, last_s):
+        """What one of a thousand moments waits, at the least, until the disk answers again; of the last so many seconds, since a warm-up is not measured."""
+        begun = self.ended - last_s
+        longest_first = sorted((end - max(begin, begun) for begin, end in self.silences if end > begun), reverse=True)
+        bearable = 0.001 * last_s
+        for count in range(1, len(longest_first) + 1):
             # The wait w that is exceeded for `bearable` seconds in all, if only the first `count` silences are longer: sum(L - w) = bearable.
             wait = (sum(longest_first[:count]) - bearable) / count
             if count == len(longest_first) or wait >= longest_first[count]:
-                return max(0.0, min(wait, silence)) * 1e3
+                return max(0.0, wait) * 1e3
         return 0.0
 
 

@@ -224,6 +224,36 @@ def test_the_page_shows_what_was_missed(monkeypatch):
     assert curve([(1, 10), (1000, 20)], "Title", "x").count("<circle") == 2
 
 
+def test_the_floor_of_p999_is_what_one_of_a_thousand_moments_waits_for_the_disk(monkeypatch):
+    monkeypatch.syspath_prepend(ROOT / "bench")
+    from machinery import Disk
+
+    def floor(*silences):
+        """Of ten seconds that end at the hundredth."""
+        disk = Disk(None)
+        disk.silences, disk.ended = list(silences), 100
+        return disk.p999_ms(10)
+
+    assert floor() == 0
+    assert floor((95, 95.009)) == 0  # nine milliseconds of ten thousand are less than one of a thousand
+    assert floor((95, 95.1)) == pytest.approx(90)  # 10 ms of ten seconds wait for longer
+    assert floor((92, 92.1), (95, 95.1)) == pytest.approx(95)
+    assert floor((92, 92.05), (95, 95.1)) == pytest.approx(90)
+    assert floor((80, 89), (89.5, 90.1)) == pytest.approx(90)  # what was before does not count
+
+
+def test_growth_is_compared_within_each_turn(monkeypatch):
+    monkeypatch.syspath_prepend(ROOT / "bench")
+    from figures import Measurements
+
+    measurements = Measurements(None, None, None, None, lambda _: None)
+    # The machine becomes slower from turn to turn, once in the middle of one: the medians of all are 60 and 41.
+    measurements.growth_figure("streams", "streams", {1: [100, 60, 40], 10: [90, 30, 41]})
+    assert "90% of the highest" in measurements.figures[-1].measured and measurements.figures[-1].met
+    measurements.growth_figure("streams", "streams", {1: [100, 60, 40], 10: [70, 80, 28]})
+    assert "70% of the highest" in measurements.figures[-1].measured and not measurements.figures[-1].met
+
+
 def test_make_bench_names_its_parts():
     done = subprocess.run([ROOT / "scripts" / "bench", BUILD, "nosuch"], capture_output=True, text=True)
     assert done.returncode == 1
