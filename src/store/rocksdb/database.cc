@@ -71,6 +71,13 @@ rocksdb::Status remove_for_good(const std::vector<std::string>& logs, const std:
   return status;
 }
 
+rocksdb::ReadOptions within_stream() {
+  rocksdb::ReadOptions options;
+  options.prefix_same_as_start = true;
+  options.ignore_range_deletions = true;  // there are none
+  return options;
+}
+
 base::Error opening_error(const rocksdb::Status& status, const std::string& name) {
   return engine_error(
       status, "opening the store " + name,
@@ -88,6 +95,8 @@ base::Error engine_error(const rocksdb::Status& status, std::string_view doing, 
   return error;
 }
 
+Database::Database() : index_iterators_(within_stream()) {}
+
 base::Result<std::unique_ptr<Database>> Database::open(StoreFolder& folder, const RocksdbOptions& options,
                                                        const EngineHooks& hooks, Poison& poison) {
   if (auto checked = check_files(folder); !checked) return std::unexpected(std::move(checked.error()));
@@ -97,6 +106,7 @@ base::Result<std::unique_ptr<Database>> Database::open(StoreFolder& folder, cons
   database_options.create_if_missing = folder.is_new();
   database_options.create_missing_column_families = folder.is_new();
   std::unique_ptr<Database> database(new Database);
+  database_options.listeners.push_back(database->index_iterators_.listener(index_column));
   rocksdb::DB* db = nullptr;
   const auto status = rocksdb::DB::Open(database_options, folder.database_path().string(), column_descriptors(options),
                                         &database->columns_, &db);
@@ -148,6 +158,7 @@ base::Result<std::unique_ptr<Database>> Database::open_read_only(const ReadOnlyS
 
 Database::~Database() {
   if (!db_) return;
+  index_iterators_.clear();
   for (auto* column : columns_) db_->DestroyColumnFamilyHandle(column);
   db_->Close().PermitUncheckedError();
 }

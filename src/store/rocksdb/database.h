@@ -15,6 +15,7 @@
 #include "model/event.h"
 #include "store/poison.h"
 #include "store/rocksdb/engine_hooks.h"
+#include "store/rocksdb/kept_iterators.h"
 #include "store/rocksdb/log_check.h"
 #include "store/rocksdb/store_folder.h"
 
@@ -78,12 +79,15 @@ class Database {
   rocksdb::ColumnFamilyHandle* cursors() const { return columns_[cursors_column]; }
   rocksdb::ColumnFamilyHandle* snapshots() const { return columns_[snapshots_column]; }
 
+  // An iterator over the column `index` that ends where the stream does that it was sought in.
+  void take_index_iterator(KeptIterators::Lease& lease) { index_iterators_.take(*db_, index(), lease); }
+
   std::uint32_t stretch_events() const { return stretch_events_; }
   // The number of events in the store: found at opening, when their files were checked to be gapless.
   model::GlobalPosition head_at_open() const { return head_at_open_; }
 
  private:
-  Database() = default;
+  Database();
   base::Result<> write_meta(StoreFolder& folder, const RocksdbOptions& options);
   base::Result<> read_meta(const std::string& name, const model::StoreId& id);
   struct EventsFile {
@@ -97,6 +101,7 @@ class Database {
   base::Result<> count_logged_events(const std::string& name);
 
   std::unique_ptr<rocksdb::Env> read_only_env_;
+  KeptIterators index_iterators_;  // outlives the database, which tells it of changes
   std::unique_ptr<rocksdb::DB> db_;
   std::vector<rocksdb::ColumnFamilyHandle*> columns_;
   std::uint32_t stretch_events_ = 0;

@@ -20,12 +20,6 @@ constexpr std::size_t write_batch_bytes_max = std::size_t{16} * 1024;
 
 std::string doing(std::string_view stream) { return "reading the index of stream " + std::string(stream); }
 
-rocksdb::ReadOptions within_stream() {
-  rocksdb::ReadOptions options;
-  options.prefix_same_as_start = true;
-  return options;
-}
-
 }  // namespace
 
 StreamIndex::StreamIndex(Database& database, Poison& poison, std::chrono::milliseconds rest)
@@ -112,7 +106,7 @@ void StreamIndex::run() {
         poison_.set(written.error().message);
       } else if (!stopping_) {
         // Only now, when it can be read from the disk: who still holds the old list has it in memory.
-        stretches_.pop_front();
+        stretches_.erase(stretches_.begin());
       }
     }
     changed_.notify_all();
@@ -174,7 +168,7 @@ StreamPlaces::StreamPlaces(const StreamIndex& index, std::string_view stream, st
 StreamPlaces::~StreamPlaces() = default;
 
 void StreamPlaces::seek(model::Position position) {
-  if (!chunks_) chunks_.reset(database_.db().NewIterator(within_stream(), database_.index()));
+  if (!chunks_) database_.take_index_iterator(chunks_);
   chunks_->Seek(chunk_key(stream_, position));
 }
 

@@ -9,7 +9,6 @@
 #include <chrono>
 #include <condition_variable>
 #include <cstdint>
-#include <deque>
 #include <memory>
 #include <mutex>
 #include <span>
@@ -56,7 +55,7 @@ class StreamIndex {
 
  private:
   friend class StreamPlaces;
-  using Stretches = std::deque<std::shared_ptr<Stretch>>;
+  using Stretches = std::vector<std::shared_ptr<Stretch>>;
 
   Stretches stretches() const;
   void seal(model::GlobalPosition begin);
@@ -105,7 +104,7 @@ class StreamPlaces {
   const std::uint64_t hash_;
   // The memory first: a stretch that leaves it afterwards is on disk already.
   const StreamIndex::Stretches stretches_;
-  std::unique_ptr<rocksdb::Iterator> chunks_;  // once the disk was asked: to make one costs as much as to seek
+  KeptIterators::Lease chunks_;  // once the disk was asked
   std::vector<model::GlobalPosition> chunk_;
 };
 
