@@ -300,16 +300,16 @@ void Shard::append(Entity& entity, Task task, std::vector<model::NewEvent> event
   model::Accepted accepted;
   accepted.version = entity.version + events.size();
   accepted.events.reserve(events.size());
-  std::vector<model::EventView> views;
-  views.reserve(events.size());
   for (model::NewEvent& event : events) {
     event.metadata = metadata;
     accepted.events.push_back({0, entity.version + accepted.events.size(), task.command.time_ms, entity.stream().text(),
                                event.type, event.data, metadata});
-    views.push_back(accepted.events.back().view());
+    views_.push_back(accepted.events.back().view());
   }
   // Applied before they are handed to the store, so that no event is ever stored that its own module cannot apply.
-  if (auto applied = entity.seat.instance().apply(entity.seat.handle(), views); !applied) {
+  auto applied = entity.seat.instance().apply(entity.seat.handle(), views_);
+  views_.clear();
+  if (!applied) {
     entity.seat.slot().check();
     entity.seat = Seat();
     if (must_slow_down(entity, applied.error())) return execute(entity, std::move(task));

@@ -160,6 +160,7 @@ class Shard final : public store::AppendSink {
   std::size_t given_up_ = 0;  // since the pace was told: no work, and nothing of how fast the others are
   InstancePool instances_;
   EntityCache entities_;
+  std::vector<model::EventView> views_;   // kept for its memory: empty but while append() applies events
   std::deque<base::SharedText> loading_;  // streams, in turn
   std::size_t settling_ = 0;
   std::deque<base::SharedText> snapshots_due_;
