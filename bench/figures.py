@@ -16,6 +16,9 @@ from machinery import EmptyServer, Failed, MemoryWatch, Server, disk_floor, midd
 
 # What is compared is measured one after another, so many times, and compared within each turn.
 COMPARED_TURNS = 5
+# Of growth, more and shorter ones: of three medians the lowest is below the highest by chance too. Every other turn goes the other way round, since what a
+# run leaves to be written is done in the next.
+GROWTH_TURNS = 11
 
 
 @dataclass
@@ -72,6 +75,11 @@ def spread(result, key=per_second, show=rate):
     """How far the turns of a median were apart."""
     turns = result["turns"]
     return f" ({show(key(turns[0]))} to {show(key(turns[-1]))} in {len(turns)} turns)"
+
+
+def in_turn(turn, runs):
+    """Every other turn in the other order."""
+    return runs if turn % 2 == 0 else runs[::-1]
 
 
 class Measurements:
@@ -193,7 +201,8 @@ class Measurements:
         )
 
     def streamed(self, url):
-        stream = self.bench.median(per_second, "stream", *url, "--callers", 4096, "--connections", 4, *self.timed(warm_up=2))
+        timed = self.timed(0.6 * self.sizes.seconds)
+        stream = self.bench.median(per_second, "stream", *url, "--callers", 4096, "--connections", 4, *timed, turns=COMPARED_TURNS)
         self.add(
             "3 Batched and in process", "ExecuteStream", f"{rate(per_second(stream))}{spread(stream)}, p99 {ms(latency(stream, 'p99'))}",
             "200,000/s", per_second(stream) >= 200_000, command=stream["command"],
@@ -207,7 +216,7 @@ class Measurements:
             if store.exists():
                 store.rename(self.folder / f"in-process-{time.monotonic_ns()}")
 
-        inside = self.bench.median(per_second, "write", "--in-process", *flags, "--callers", 2048, *self.timed(warm_up=2), before=set_aside)
+        inside = self.bench.median(per_second, "write", "--in-process", *flags, "--callers", 2048, *timed, turns=COMPARED_TURNS, before=set_aside)
         self.add(
             "3 Batched and in process", "in process", f"{rate(per_second(inside))}{spread(inside)}, p99 {ms(latency(inside, 'p99'))}",
             "300,000/s", per_second(inside) >= 300_000, command=inside["command"],
@@ -270,11 +279,11 @@ class Measurements:
     def grown(self, servers):
         """In turns with little, more and much stored, and the median of each: compared is what was measured close together."""
         rates = {events: [] for events in (1000, *servers)}
-        for turn in range(COMPARED_TURNS):
+        for turn in range(GROWTH_TURNS):
             with self.server(f"growth-1000-{turn}") as new:
                 self.fill(self.urls(new), 1000)
-                for events, server in ((1000, new), *servers.items()):
-                    rates[events].append(per_second(self.bench("write", *self.urls(server), *self.timed(0.6 * self.sizes.seconds))))
+                for events, server in in_turn(turn, [(1000, new), *servers.items()]):
+                    rates[events].append(per_second(self.bench("write", *self.urls(server), *self.growth_timed())))
         self.growth_figure("events stored when the measurement began", "events", rates)
 
     def stored(self, url):
@@ -287,6 +296,9 @@ class Measurements:
             batch = min(100, missing)
             flags = ["--batch", batch, "--operations", missing // batch, "--entities", 10_000, "--entity-prefix", "fill"]
             self.bench("append", *url, *flags, "--callers", 64, "--duration", 3600, "--warm-up", 0)
+
+    def growth_timed(self):
+        return self.timed(0.3 * self.sizes.seconds, warm_up=0.5)
 
     def growth_figure(self, what, curve, rates):
         self.curves[curve] = [(x, statistics.median(values)) for x, values in rates.items()]
@@ -343,9 +355,9 @@ class Measurements:
             # Each once first: what is measured is how many there are, not that they are new.
             for count in counts:
                 self.bench("write", *entities[count], "--distribution", "each", "--operations", count, "--duration", 3600, "--warm-up", 0)
-            for _ in range(COMPARED_TURNS):
-                for count in counts:
-                    rates[count].append(per_second(self.bench("write", *entities[count], *self.timed(0.6 * self.sizes.seconds))))
+            for turn in range(GROWTH_TURNS):
+                for count in in_turn(turn, counts):
+                    rates[count].append(per_second(self.bench("write", *entities[count], *self.growth_timed())))
             memory = server.memory_mb()
             self.growth_figure(f"streams, commands to random ones of them, all in memory (--cache-size {sum(counts):,}: {memory:,.0f} MB)", "streams", rates)
             server.stop()
