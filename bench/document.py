@@ -13,7 +13,8 @@ Latency of an open loop (`--rate`) counts from the time an operation was due. A 
 stands beside it is of that turn, but for the longest of all. A shared machine's speed changes by a third from one minute to the next: what is compared is
 measured in turns, one after another, a share is the median of the turns' shares, and half of the maximum is that of a maximum measured right before. Beside
 p99.9 stands what one of a thousand moments waits for the disk alone: how long it has requests before it and completes none, of any program, looked at every
-5 ms (silences under 10 ms are not counted). Who waits for a sync then waits as long, whatever the store does.
+5 ms (silences under 10 ms are not counted). Who waits for a sync then waits as long, whatever the store does. The same
+is measured on a file system in memory too: what p99.9 is there, the disk has no part in.
 """
 
 def table(figures):

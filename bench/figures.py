@@ -1,18 +1,22 @@
 """What is measured, in order. Each function returns figures; a figure is a target, what was measured, and its ceiling."""
 
 import json
+import os
 import random
+import shutil
 import statistics
 import subprocess
+import tempfile
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 import feeds
 import stalls
-from machinery import EmptyServer, Failed, MemoryWatch, Server, disk_floor, middle_of, p999
+from machinery import Bench, EmptyServer, Failed, MemoryWatch, Server, disk_floor, middle_of, p999
 
 # What is compared is measured one after another, so many times, and compared within each turn.
 COMPARED_TURNS = 5
@@ -75,6 +79,9 @@ def spread(result, key=per_second, show=rate):
     """How far the turns of a median were apart."""
     turns = result["turns"]
     return f" ({show(key(turns[0]))} to {show(key(turns[-1]))} in {len(turns)} turns)"
+
+
+WITHOUT_DISK = "At half the load on a file system in memory, where a sync costs nothing"
 
 
 def in_turn(turn, runs):
@@ -259,6 +266,21 @@ class Measurements:
             f"{ms(p999(busy))}{spread(busy, p999, ms)}; p99 {ms(latency(busy, 'p99'))}, max {ms(longest(busy))}",
             "10 ms", p999(busy) <= 10, disk_floor(busy), command=busy["command"],
         )
+
+    def without_disk(self):
+        """Half of the load once more where a sync costs nothing: what is left of p99.9 is the runtime's and the cores', not the disk's."""
+        memory = Path("/dev/shm")
+        if not os.path.ismount(memory) or shutil.disk_usage(memory).free < 4 << 30:
+            self.say("    not measured: /dev/shm has no 4 GiB")
+            return
+        with tempfile.TemporaryDirectory(prefix="thalo-bench-", dir=memory) as folder:
+            there = Measurements(self.build, Bench(self.build, Path(folder)), Path(folder), self.sizes, lambda text: None)
+            with there.server("commands") as server:
+                there.half_load(server, self.urls(server))
+            stalls.measure(there)
+        for figure in there.figures:
+            self.say(f"    {figure.what}: {figure.measured}")
+            self.figures.append(replace(figure, group=WITHOUT_DISK, target="", met=None, ceiling="", command="TMPDIR=/dev/shm scripts/bench build/release commands stalls"))
 
     # Targets 5 and 7: one store that grows.
 
