@@ -29,10 +29,14 @@ class Member final : public feed::Consumer {
   void join(feed::JoinRequest request, feed::Projections& projections) {
     if (queue_.stream().cancelled()) return;
     unseen_ = feed::unseen_names(store_, request.filter);
-    auto joined = projections.join(std::move(request), self_.lock());
-    if (!joined) return finish(std::move(joined.error()));
-    const std::lock_guard lock(mutex_);
-    if (!gone_) membership_ = *std::move(joined);
+    base::Result<std::unique_ptr<feed::Membership>> joined;
+    {
+      // The client may be told, and answer, before join() has returned: what it says waits here.
+      const std::lock_guard lock(mutex_);
+      joined = projections.join(std::move(request), self_.lock());
+      if (joined && !gone_) membership_ = *std::move(joined);
+    }
+    if (!joined) finish(std::move(joined.error()));
   }
   void remember(const std::shared_ptr<Member>& self) { self_ = self; }
 

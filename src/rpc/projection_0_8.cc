@@ -41,10 +41,14 @@ class Subscriber08 final : public feed::Consumer {
   MessageQueue& queue() { return queue_; }
 
   void join(feed::Projections& projections, feed::JoinRequest request, const std::shared_ptr<Subscriber08>& self) {
-    auto joined = projections.join(std::move(request), self);
-    if (!joined) return on_stopped(joined.error());
-    const std::lock_guard lock(mutex_);
-    membership_ = *std::move(joined);
+    base::Result<std::unique_ptr<feed::Membership>> joined;
+    {
+      // An event may be acknowledged, by another connection, before join() has returned: that waits here.
+      const std::lock_guard lock(mutex_);
+      joined = projections.join(std::move(request), self);
+      if (joined) membership_ = *std::move(joined);
+    }
+    if (!joined) on_stopped(joined.error());
   }
   void leave() {
     std::unique_ptr<feed::Membership> membership;
