@@ -280,7 +280,7 @@ class Measurements:
             stalls.measure(there)
         for figure in there.figures:
             self.say(f"    {figure.what}: {figure.measured}")
-            self.figures.append(replace(figure, group=WITHOUT_DISK, target="", met=None, ceiling="", command="TMPDIR=/dev/shm scripts/bench build/release commands stalls"))
+            self.figures.append(replace(figure, group=WITHOUT_DISK, target="", met=None, ceiling="", command="scripts/bench build/release without_disk"))
 
     # Targets 5 and 7: one store that grows.
 

@@ -1,8 +1,8 @@
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <chrono>
 #include <future>
-#include <latch>
 #include <memory>
 #include <thread>
 #include <utility>
@@ -24,12 +24,15 @@ using namespace std::chrono_literals;
 class SlowToReturn final : public feed::Projections {
  public:
   explicit SlowToReturn(feed::Projections& real) : real_(real) {}
-  void let_return() { may_return_.count_down(); }
+  void let_return() {
+    may_return_.store(true);
+    may_return_.notify_all();
+  }
 
   base::Result<std::unique_ptr<feed::Membership>> join(feed::JoinRequest request,
                                                        std::shared_ptr<feed::Consumer> consumer) override {
     auto joined = real_.join(std::move(request), std::move(consumer));
-    may_return_.wait();
+    may_return_.wait(false);
     return joined;
   }
   void list(feed::Answer<std::vector<feed::ProjectionDescription>> answer) override { real_.list(std::move(answer)); }
@@ -56,7 +59,7 @@ class SlowToReturn final : public feed::Projections {
 
  private:
   feed::Projections& real_;
-  std::latch may_return_{1};
+  std::atomic<bool> may_return_ = false;
 };
 
 TEST(Project, AClientMayAcknowledgeAsSoonAsItIsSentSomething) {
@@ -75,6 +78,10 @@ TEST(Project, AClientMayAcknowledgeAsSoonAsItIsSentSomething) {
   options.addresses = {"127.0.0.1:0"};
   auto server = net::Server::start(std::move(options), std::move(methods));
   ASSERT_TRUE(server) << server.error().message;
+
+  // A test that fails ends too.
+  const auto end = [](SlowToReturn* held) { held->let_return(); };
+  const std::unique_ptr<SlowToReturn, decltype(end)> returns_at_last(&slow, end);
 
   net::testing::TestClient client((*server)->addresses().front());
   const auto send = [&](const v1::ProjectRequest& request, bool ends) {
@@ -97,7 +104,7 @@ TEST(Project, AClientMayAcknowledgeAsSoonAsItIsSentSomething) {
   std::this_thread::sleep_for(200ms);  // it is heard meanwhile; were it not, this would prove less
   slow.let_return();
   ASSERT_TRUE(client.read_answer(1));
-  EXPECT_EQ(client.outcome(1).status(), "0") << client.outcome(1).message();
+  ASSERT_EQ(client.outcome(1).status(), "0") << client.outcome(1).message();
   std::promise<base::Result<feed::Projections::Passed>> passed;
   (*feed)->wait_for("p", 0, std::chrono::steady_clock::now() + 60s,
                     [&](base::Result<feed::Projections::Passed> answer) { passed.set_value(std::move(answer)); });

@@ -7,8 +7,11 @@
 #include <condition_variable>
 #include <mutex>
 #include <string>
+#include <thread>
 
 #include "env/files.h"
+#include "store/rocksdb/chunk.h"
+#include "store/rocksdb/database.h"
 
 namespace thalo::store {
 namespace {
@@ -143,6 +146,33 @@ TEST_F(KeptIteratorsTest, FilesThatWereMergedAreNotHeldByOneThatWasInUse) {
     EXPECT_TRUE(iterator->Valid());
   }
   EXPECT_EQ(sets_of_files(), 1);
+}
+
+TEST(Database, AFlushedBufferOfTheIndexIsNotHeldByAKeptIterator) {
+  const auto path = env::make_temporary_folder("thalo-kept-").value();
+  {
+    auto folder = StoreFolder::open(path, true).value();
+    Poison poison;
+    const auto database = Database::open(folder, {}, {}, poison).value();
+    rocksdb::DB& db = database->db();
+    ASSERT_TRUE(db.Put({}, database->index(), chunk_key("a-1", 0), "chunk").ok());
+    {
+      KeptIterators::Lease iterator;
+      database->take_index_iterator(iterator);
+      iterator->Seek(chunk_key("a-1", 0));
+      EXPECT_TRUE(iterator->Valid());
+    }
+    ASSERT_TRUE(db.Flush({}, database->index()).ok());
+    // It is let go of on RocksDB's thread; a test that waits in vain is ended by the test runner.
+    const auto bytes = [&](const std::string& property) {
+      std::uint64_t value = 0;
+      EXPECT_TRUE(db.GetIntProperty(database->index(), property, &value));
+      return value;
+    };
+    while (bytes(rocksdb::DB::Properties::kSizeAllMemTables) != bytes(rocksdb::DB::Properties::kCurSizeAllMemTables))
+      std::this_thread::yield();
+  }
+  std::filesystem::remove_all(path);
 }
 
 }  // namespace
