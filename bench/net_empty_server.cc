@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "base/bounded_queue.h"
+#include "base/prompt.h"
 #include "net/server.h"
 
 namespace {
@@ -47,6 +48,7 @@ double cpu_seconds() {
 int main(int argc, char** argv) {
   BoundedQueue<UnaryCall> queue("handed calls", 100'000);
   std::thread worker([&queue] {
+    thalo::base::run_promptly();
     std::vector<UnaryCall> calls;
     while (queue.wait_all(calls)) {
       const AnswerBatch batch;

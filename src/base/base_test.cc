@@ -1,12 +1,19 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sched.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
+#include <cstdint>
+#include <optional>
 #include <thread>
 
 #include "base/bounded_queue.h"
 #include "base/counted.h"
 #include "base/json.h"
 #include "base/log.h"
+#include "base/prompt.h"
 #include "base/result.h"
 #include "base/shared_text.h"
 
@@ -209,6 +216,44 @@ TEST(Log, EscapesWhatCouldForgeALine) {
   EXPECT_EQ(log::Field("k", "a\nb\"c\x1b").text(), "\"a\\nb\\\"c\\x1b\"");
   EXPECT_EQ(log::Field("n", 7).text(), "7");
   EXPECT_EQ(log::Field("b", true).text(), "true");
+}
+
+// The scheduler's slice for the thread that calls; no value where the kernel has none of a thread's own (before Linux
+// 6.12), a sandbox forbids to ask, or another policy than the ordinary one has been chosen.
+std::optional<std::uint64_t> slice_ns() {
+  struct {
+    std::uint32_t size, policy;
+    std::uint64_t flags;
+    std::int32_t nice;
+    std::uint32_t priority;
+    std::uint64_t runtime, deadline, period;
+  } attributes{};
+  if (::syscall(SYS_sched_getattr, 0, &attributes, sizeof attributes, 0) != 0) return std::nullopt;
+  if (attributes.policy != SCHED_OTHER || attributes.runtime == 0) return std::nullopt;
+  return attributes.runtime;
+}
+
+TEST(Prompt, GivesTheThreadShortTurnsAndLeavesItsNiceness) {
+  if (!slice_ns()) GTEST_SKIP() << "no slice of a thread's own here";
+  std::thread([] {
+    ASSERT_EQ(::setpriority(PRIO_PROCESS, static_cast<id_t>(::gettid()), 19), 0);
+    run_promptly();
+    EXPECT_EQ(slice_ns(), 200'000);
+    EXPECT_EQ(::getpriority(PRIO_PROCESS, static_cast<id_t>(::gettid())), 19);
+  }).join();
+  EXPECT_NE(slice_ns(), 200'000) << "it is the calling thread's alone";
+}
+
+TEST(Prompt, LeavesAThreadWhosePolicyIsNotTheOrdinaryOne) {
+  if (!slice_ns()) GTEST_SKIP() << "no slice of a thread's own here";
+  std::thread([] {
+    const sched_param none{};
+    ASSERT_EQ(::sched_setscheduler(0, SCHED_BATCH, &none), 0);
+    run_promptly();
+    EXPECT_EQ(::sched_getscheduler(0), SCHED_BATCH);
+    ASSERT_EQ(::sched_setscheduler(0, SCHED_OTHER, &none), 0);
+    EXPECT_NE(slice_ns(), 200'000);
+  }).join();
 }
 
 }  // namespace

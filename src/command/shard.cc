@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "base/log.h"
+#include "base/prompt.h"
 #include "command/metadata.h"
 
 namespace thalo::command {
@@ -72,8 +73,12 @@ Shard::Shard(const std::string& name, const ShardOptions& options, store::Store&
       entities_(options.cached_entities_max),
       thread_([this, name] {
         pthread_setname_np(pthread_self(), name.c_str());
-        // On Linux a priority is the thread's own: guests that burn their limits yield to everyone else.
-        if (slow_lane_ == nullptr) ::setpriority(PRIO_PROCESS, static_cast<id_t>(::gettid()), 10);
+        if (slow_lane_ != nullptr) {
+          base::run_promptly();
+        } else {
+          // On Linux a priority is the thread's own: guests that burn their limits yield to everyone else.
+          ::setpriority(PRIO_PROCESS, static_cast<id_t>(::gettid()), 10);
+        }
         run();
       }) {}
 

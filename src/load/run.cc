@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/prompt.h"
 #include "load/connections.h"
 #include "load/driver.h"
 #include "load/in_process.h"
@@ -173,7 +174,10 @@ base::Result<std::unique_ptr<Run>> run(const Settings& wanted, const ProgressCal
   }
   std::vector<std::thread> threads;
   for (std::size_t index = 0; index < settings.threads; ++index) {
-    threads.emplace_back([&, index] { drivers[index]->run(*transports[index]); });
+    threads.emplace_back([&, index] {
+      base::run_promptly();  // what comes late is not sent when it is due
+      drivers[index]->run(*transports[index]);
+    });
   }
   watch(drivers, begin, window, progress);
   for (std::thread& thread : threads) thread.join();

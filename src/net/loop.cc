@@ -1,8 +1,12 @@
 #include "net/loop.h"
 
+#include <pthread.h>
+
 #include <asio/post.hpp>
+#include <string>
 #include <utility>
 
+#include "base/prompt.h"
 #include "net/session.h"
 
 namespace thalo::net {
@@ -30,8 +34,12 @@ Loop::Loop(std::shared_ptr<const ServerOptions> options, std::shared_ptr<const R
 
 Loop::~Loop() = default;
 
-void Loop::start() {
-  thread_ = std::thread([this] { context_.run(); });
+void Loop::start(std::size_t number) {
+  thread_ = std::thread([this, number] {
+    pthread_setname_np(pthread_self(), ("net-" + std::to_string(number)).c_str());
+    base::run_promptly();
+    context_.run();
+  });
 }
 
 void Loop::stop() {

@@ -39,7 +39,7 @@ class Loop : public std::enable_shared_from_this<Loop> {
   Loop(std::shared_ptr<const ServerOptions> options, std::shared_ptr<const Router> router);
   ~Loop();
 
-  void start();  // any thread; runs the loop in a thread of its own
+  void start(std::size_t number);  // any thread; runs the loop in a thread of its own, `net-<number>`
   // Any thread but the loop's: ends the thread. Calls that arrive later are dropped.
   void stop();
   // Any thread: runs `work` as a turn.

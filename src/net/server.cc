@@ -52,7 +52,7 @@ class LoopServer final : public Server {
 
   void run() {
     for (auto& listener : listeners_) listener->start();
-    for (auto& group : groups_) group->loop().start();
+    for (std::size_t index = 0; index < groups_.size(); ++index) groups_[index]->loop().start(index);
     running_ = true;
   }
 

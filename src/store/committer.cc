@@ -5,6 +5,8 @@
 #include <exception>
 #include <string>
 
+#include "base/prompt.h"
+
 namespace thalo::store {
 namespace {
 
@@ -82,6 +84,7 @@ base::Result<> Committer::append(Append append, AppendSink& sink) {
 
 void Committer::run() {
   ::pthread_setname_np(::pthread_self(), "committer");
+  base::run_promptly();
   while (queue_.wait_all(taken_)) {
     for (std::size_t begin = 0; begin < taken_.size();) {
       const std::size_t end = batch_end(begin);

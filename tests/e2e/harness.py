@@ -182,6 +182,15 @@ def runtime(folder, *flags, **options):
             server.kill()
 
 
+def wait_for(condition, what):
+    """What `condition` answers once that is true."""
+    end = time.monotonic() + PATIENCE
+    while not (result := condition()):
+        assert time.monotonic() < end, f"no {what}"
+        time.sleep(0.001)
+    return result
+
+
 def failure(call):
     """The gRPC error of a call that must fail: (code, details)."""
     try:

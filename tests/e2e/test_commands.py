@@ -1,12 +1,13 @@
 """Commands and events through the built programs."""
 
 import json
+import os
 import re
 from pathlib import Path
 
 import grpc
 import pytest
-from harness import add_module, commands_pb2, data, failure, health_pb2, runtime, thalo, thalo_pb2
+from harness import add_module, commands_pb2, data, failure, health_pb2, runtime, thalo, thalo_pb2, wait_for
 
 
 def test_execute_prints_what_the_original_printed(server):
@@ -185,6 +186,35 @@ def test_the_heap_is_in_huge_pages_unless_somebody_says_otherwise(tmp_path):
         assert Path(f"/proc/{server.process.pid}/comm").read_text() == "thalo-runtime\n"
     with runtime(tmp_path, env={"GLIBC_TUNABLES": "glibc.malloc.hugetlb=0"}) as server:
         assert allocator_setting(server) == [b"GLIBC_TUNABLES=glibc.malloc.hugetlb=0"]
+
+
+def thread_slices(server):
+    """The name of each thread and the scheduler's slice for it, in nanoseconds."""
+    slices = []
+    for task in Path(f"/proc/{server.process.pid}/task").iterdir():
+        try:
+            name, state = (task / "comm").read_text().strip(), (task / "sched").read_text()
+        except (FileNotFoundError, ProcessLookupError):
+            continue  # it has ended
+        if row := re.search(r"^se\.slice\s*:\s*(\d+)", state, re.MULTILINE):
+            slices.append((name, int(row[1])))
+    return slices
+
+
+def shows_slices():
+    own = Path("/proc/self/sched")
+    return own.exists() and "se.slice" in own.read_text() and os.sched_getscheduler(0) == os.SCHED_OTHER
+
+
+@pytest.mark.skipif(not shows_slices(), reason="no slice of a thread's own (before Linux 6.12), or it is not shown, or the tests' policy is not the ordinary one")
+def test_threads_that_a_caller_waits_for_get_short_turns_and_no_others(tmp_path):
+    add_module(tmp_path)
+    short, expected = 200_000, {"net-0", "net-1", "shard-0", "shard-1", "shard-2", "committer"}
+    with runtime(tmp_path, "--shards", "3", "--net-threads", "2") as server:
+        wait_for(lambda: {name for name, length in thread_slices(server) if length == short} >= expected, "thread with short turns")
+        slices = thread_slices(server)
+    assert {name for name, length in slices if length == short} == expected
+    assert "index" in {name for name, length in slices if length != short}
 
 
 def test_both_loopback_addresses_by_default(tmp_path):

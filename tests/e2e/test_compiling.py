@@ -4,12 +4,11 @@ import contextlib
 import os
 import signal
 import subprocess
-import time
 from pathlib import Path
 
 import grpc
 import pytest
-from harness import BUILD, RUNTIME, add_module, failure, modules_pb2, modules_pb2_grpc, runtime
+from harness import BUILD, RUNTIME, add_module, failure, modules_pb2, modules_pb2_grpc, runtime, wait_for
 
 CODES = grpc.StatusCode
 SLOW = (BUILD / "hostile" / "compiling" / "slow.wasm").read_bytes()
@@ -49,14 +48,6 @@ def compilers(pid):
     """The compilers of a runtime that are at work: they have their name once they have their limits."""
     found = {int(entry.name): stat(entry.name) for entry in Path("/proc").glob("[0-9]*")}
     return [child for child, (name, _, parent) in found.items() if parent == pid and name == "thalo-compiler"]
-
-
-def wait_for(condition, what):
-    end = time.monotonic() + 60
-    while not (result := condition()):
-        assert time.monotonic() < end, f"no {what}"
-        time.sleep(0.001)
-    return result
 
 
 def stopped_compiler(pid):
