@@ -137,6 +137,37 @@ TEST_P(StoreSuite, AReaderSeesAGaplessPrefixWhileAppendsGoOn) {
   expect_consistent(*store_);
 }
 
+TEST_P(StoreSuite, AReadFromTheEndIsGaplessWhileTheIndexMovesOn) {
+  std::atomic<bool> done = false;
+  std::vector<std::thread> readers;
+  // More than there are cores, so that one is held up in the middle of a read while many events are appended.
+  constexpr int reader_count = 12;
+  readers.reserve(reader_count);
+  for (int reader = 0; reader < reader_count; ++reader) {
+    readers.emplace_back([&] {
+      while (!done) {
+        const auto version = store_->stream_version("c-1").value();
+        const auto events =
+            read_stream(*store_, {.stream = "c-1", .from = UINT64_MAX, .direction = Direction::backwards, .limit = 5});
+        if (version == 0) continue;
+        ASSERT_FALSE(events.empty());
+        EXPECT_GE(events.front().position + 1, version);
+        for (std::size_t index = 1; index < events.size(); ++index)
+          ASSERT_EQ(events[index].position + 1, events[index - 1].position);
+      }
+    });
+  }
+  RecordingSink sink;
+  constexpr std::size_t appends = 3'000;
+  for (std::size_t index = 0; index < appends; ++index) {
+    ASSERT_TRUE(store_->append(make_append(index % 3 == 0 ? "c-1" : "c-2", {"x", "y"}), sink));
+    if (index % 10 == 9) sink.wait(index);
+  }
+  sink.wait(appends);
+  done = true;
+  for (auto& thread : readers) thread.join();
+}
+
 // Against a simple model: random streams, sizes and reopenings; everything reads as the model says.
 TEST_P(StoreSuite, RandomHistoriesReadAsTheyWereWritten) {
   const unsigned seed = std::random_device{}();

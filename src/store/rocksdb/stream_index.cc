@@ -194,6 +194,7 @@ base::Result<std::uint64_t> StreamPlaces::version() {
   for (auto stretch = stretches_.rbegin(); stretch != stretches_.rend(); ++stretch) {
     if (const auto range = (*stretch)->find(stream_, hash_)) return range->end();
   }
+  counted_on_disk_ = true;
   seek(UINT64_MAX);
   if (!is_at_chunk()) {
     if (auto checked = check(); !checked) return std::unexpected(checked.error());
@@ -209,6 +210,7 @@ base::Result<> StreamPlaces::positions(model::Position from, std::uint64_t count
                                        std::vector<model::GlobalPosition>& out) {
   const model::Position end = from + count;
   out.resize(count);
+  if (counted_on_disk_) return positions_on_disk(from, end, out.data());
   model::Position memory_begin = end;
   for (auto stretch = stretches_.rbegin(); stretch != stretches_.rend() && from < memory_begin; ++stretch) {
     const auto range = (*stretch)->find(stream_, hash_);

@@ -86,8 +86,8 @@ class StreamPlaces {
 
   // The number of events of the stream.
   base::Result<std::uint64_t> version();
-  // Sets `out` to the global positions of the events [from, from + count) of a stream that has them. DATA_LOSS when the
-  // index does not know one of them.
+  // Sets `out` to the global positions of the events [from, from + count), all of them below what version() returned.
+  // DATA_LOSS when the index does not know one of them.
   base::Result<> positions(model::Position from, std::uint64_t count, std::vector<model::GlobalPosition>& out);
 
  private:
@@ -105,6 +105,9 @@ class StreamPlaces {
   // The memory first: a stretch that leaves it afterwards is on disk already.
   const StreamIndex::Stretches stretches_;
   KeptIterators::Lease chunks_;  // once the disk was asked
+  // The disk, asked later, may count events of stretches that were begun after these: it has all that it counts, while
+  // one of these may have got some events of the stream since.
+  bool counted_on_disk_ = false;
   std::vector<model::GlobalPosition> chunk_;
 };
 
