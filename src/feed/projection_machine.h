@@ -138,7 +138,8 @@ class ProjectionMachine {
   struct Held {
     HeldStream info;
     Slot slot = 0;
-    model::GlobalPosition last_behind = 0;  // of the events that were passed by
+    model::GlobalPosition last_behind = 0;   // of the events that were passed by
+    model::GlobalPosition asked_behind = 0;  // the same, when what is being read was asked for
     Phase phase = Phase::idle;
     std::uint64_t token = 0;
     // While sending: the events read, how many of them there are to send, have been sent, and are unacknowledged.

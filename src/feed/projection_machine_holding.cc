@@ -95,6 +95,7 @@ void ProjectionMachine::start_trying(Held& held) {
   set_idle(held);
   ++trying_;
   held.phase = Phase::reading;
+  held.asked_behind = held.last_behind;
   held.token = ++last_token_;
   // An event that failed is tried alone; once it is done, those behind it go on together.
   actions_.reads.push_back(
@@ -119,7 +120,9 @@ void ProjectionMachine::take_stream_events(const StreamEvents& events) {
   std::size_t behind = 0;
   while (behind < events.events->size() && events.events->position(behind) <= held.last_behind) ++behind;
   if (behind == 0) {
-    if (events.events->size() > 0 || events.at_end) {
+    // An event that was passed by meanwhile was perhaps stored after the end was read.
+    const bool is_all = events.at_end && held.last_behind == held.asked_behind;
+    if (events.events->size() > 0 || is_all) {
       let_go(held);
     } else {
       held.info.position = events.next;

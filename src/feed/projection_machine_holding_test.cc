@@ -385,5 +385,28 @@ TEST_F(MachineTest, TheEventAtTheCursorIsKnown) {
   EXPECT_EQ(machine_.cursor(), 3U);
 }
 
+TEST_F(MachineTest, AnEventThatIsPassedByAfterTheEndOfItsStreamWasReadIsNotForgotten) {
+  join(1);
+  feed({"a-1", "b-1"});
+  fail(1, 0);
+  acknowledge(1, {}, 1);
+  machine_ = ProjectionMachine(machine_.place());  // which does not know how far the stream was passed by
+  sent();
+  join(1);
+  tick(now + 100);
+  answer_one_read();
+  acknowledge(1, {}, 0);
+  const auto wanted = reads();
+  ASSERT_THAT(wanted, SizeIs(1));
+  const StreamEvents none = answer_of(wanted.front());
+  feed({"a-1"});
+  EXPECT_EQ(positions(), Positions{0});
+  machine_.take_stream_events(none);
+  carry_out();
+  EXPECT_TRUE(machine_.holds_until(2));
+  answer_one_read();
+  EXPECT_EQ(positions(), Positions{2});
+}
+
 }  // namespace
 }  // namespace thalo::feed

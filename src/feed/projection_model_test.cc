@@ -45,7 +45,7 @@ class Model {
   // Everything that can be done is done; then nothing may be missing.
   void finish() {
     if (machine_.paused()) machine_.resume();
-    while (store_.size() < 20) append();
+    while (store_.size() < 20) append_some();
     for (int round = 0; round < 20'000 && !::testing::Test::HasFailure(); ++round) {
       if (members_.empty()) join();
       now_ms_ += 100'000;
@@ -75,12 +75,11 @@ class Model {
 
   void act() {
     now_ms_ += static_cast<std::int64_t>(pick(50));
-    switch (pick(16)) {
+    switch (pick(17)) {
       case 0:
       case 1:
       case 2:
-        for (std::uint64_t left = 1 + pick(8); left > 0; --left) append();
-        return;
+        return append_some();
       case 3:
         if (members_.size() < 4) join();
         return;
@@ -102,15 +101,36 @@ class Model {
         return pick(2) == 0 ? machine_.pause() : machine_.resume();
       case 14:
         return skip_or_retry();
+      case 15:
+        return quiet_time();
       default:
         return answer_reads();
     }
   }
 
-  void append() {
-    const std::string stream = "s-" + std::to_string(pick(6));
+  void append_some() {
+    for (std::uint64_t left = 1 + pick(8); left > 0; --left) append("s-" + std::to_string(pick(6)));
+  }
+  void append(const std::string& stream) {
     const model::Position position = versions_[stream]++;
     store_.push_back({stream, position});
+  }
+
+  // Nobody writes, so that held streams are read to their ends; but one goes on just when it is read.
+  void quiet_time() {
+    if (pick(4) != 0) return;
+    machine_.resume();
+    for (std::uint64_t left = pick(40); left > 0 && !::testing::Test::HasFailure(); --left) {
+      if (members_.empty()) join();
+      now_ms_ += 1000;
+      machine_.tick(now_ms_);
+      settle();
+      if (pick(4) == 0) fail_one();
+      for (auto& [id, member] : members_) acknowledge_all(id, member);
+      settle();
+      if (pick(2) == 0) restart_or_reset();
+      if (!reads_.empty() && pick(2) == 0) append(reads_[pick(reads_.size())].first.stream);
+    }
   }
 
   void join() {
@@ -196,12 +216,20 @@ class Model {
     }
   }
 
-  // The disk answers a read of a held stream, in any order and as late as it likes.
+  // The disk reads for a held stream, in any order and as late as it likes, and its answer comes as late again: what is
+  // stored in between is not in it.
   void answer_reads() {
     if (reads_.empty()) return;
-    const std::size_t chosen = pick(reads_.size());
-    const StreamRead read = reads_[chosen];
-    reads_.erase(reads_.begin() + static_cast<std::ptrdiff_t>(chosen));
+    const auto chosen = reads_.begin() + static_cast<std::ptrdiff_t>(pick(reads_.size()));
+    auto& [read, answer] = *chosen;
+    if (!answer) {
+      answer = read_stream(read);
+      if (pick(2) == 0) return;
+    }
+    machine_.take_stream_events(*answer);
+    reads_.erase(chosen);
+  }
+  StreamEvents read_stream(const StreamRead& read) const {
     auto batch = std::make_shared<EventBatch>(0);
     model::Position next = read.from;
     for (model::GlobalPosition at = 0; at < store_.size() && batch->size() < read.limit; ++at) {
@@ -209,7 +237,7 @@ class Model {
       add(*batch, at);
       next = store_[at].position + 1;
     }
-    machine_.take_stream_events({read.stream, read.token, batch, next, batch->size() < read.limit});
+    return {read.stream, read.token, batch, next, batch->size() < read.limit};
   }
 
   void add(EventBatch& batch, model::GlobalPosition at) const {
@@ -246,7 +274,7 @@ class Model {
       for (auto& [id, delivery] : actions.deliveries) take(id, delivery);
       for (auto& [id, reason] : actions.stops) members_.erase(id);
       if (!actions.stops.empty()) may_repeat_ = true;
-      for (StreamRead& read : actions.reads) reads_.push_back(std::move(read));
+      for (StreamRead& read : actions.reads) reads_.emplace_back(std::move(read), std::nullopt);
       if (!reads_.empty() && pick(3) != 0) {
         answer_reads();
         more = true;
@@ -313,7 +341,7 @@ class Model {
   std::map<std::string, std::optional<model::GlobalPosition>> next_of_stream_;
   std::map<MemberId, ModelMember> members_;
   MemberId last_member_ = 0;
-  std::vector<StreamRead> reads_;
+  std::vector<std::pair<StreamRead, std::optional<StreamEvents>>> reads_;
   std::set<model::GlobalPosition> done_;
   model::GlobalPosition begin_ = 0;
   bool may_repeat_ = false;
