@@ -12,6 +12,7 @@
 #include "base/version.h"
 #include "cli/subcommands.h"
 #include "cli/terminal.h"
+#include "env/open_files.h"
 
 namespace {
 
@@ -66,6 +67,7 @@ int main(int argc, char** argv) {
   using namespace thalo::cli;
   // What goes wrong is said once, in our words: grpc++ would log it a second time.
   ::setenv("GRPC_VERBOSITY", "NONE", 0);
+  thalo::env::raise_open_files_limit();
   CLI::App app{"thalo: build aggregates, execute commands, look at events.", "thalo"};
   app.set_version_flag("--version", "thalo " + std::string(thalo::base::version));
   app.require_subcommand(1);

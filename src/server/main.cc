@@ -13,6 +13,7 @@
 #include <system_error>
 
 #include "base/log.h"
+#include "env/open_files.h"
 #include "server/options.h"
 #include "server/runtime.h"
 #include "wasm/compiler.h"
@@ -82,6 +83,7 @@ int main(int argc, char** argv) {
     return exit->code;
   }
   use_huge_pages(argv);
+  thalo::env::raise_open_files_limit();
   const auto& options = std::get<thalo::server::Options>(parsed);
   log::set_level(options.log_level);
   // What a client sends wrongly is answered to the client; protobuf would also write a line of its own for it.

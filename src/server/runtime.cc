@@ -14,6 +14,7 @@
 #include "command/router.h"
 #include "env/clock.h"
 #include "env/executor.h"
+#include "env/open_files.h"
 #include "feed/feed.h"
 #include "net/server.h"
 #include "relay/relays.h"
@@ -160,6 +161,11 @@ class WiredRuntime final : public Runtime {
     listener.addresses = addresses_of(options_);
     listener.threads = options_.net_threads;
     listener.receive_message_bytes_max = options_.message_size_bytes_max;
+    if (const std::size_t most = env::connections_max(); most < listener.connections_max) {
+      listener.connections_max = most;
+      log::warn("few files and connections may be open at once: raise `ulimit -Hn` (systemd: LimitNOFILE)",
+                {{"limit", env::open_files_limit()}, {"connections", most}, {"enough", env::enough_open_files}});
+    }
     auto started = net::Server::start(std::move(listener), std::move(methods));
     if (!started) return std::unexpected(started.error());
     listener_ = *std::move(started);

@@ -1,11 +1,14 @@
 """A store that cannot write any more, and a runtime that is asked to stop under load."""
 
+import contextlib
 import resource
 import signal
+import socket
 import threading
 import time
 
 import grpc
+import pytest
 from harness import commands_pb2, commands_pb2_grpc, failure, health_pb2, health_pb2_grpc, runtime
 
 
@@ -44,6 +47,36 @@ def test_a_failed_write_poisons_the_store_until_restart(folder):
     with runtime(folder) as server:
         assert len(server.events("counter-a")) == accepted
         assert server.execute("counter", "a", "Increment", payload).accepted.version == accepted + 1
+
+
+def limit_open_files(soft, hard):
+    return lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+def test_connections_leave_the_store_the_files_it_needs(folder):
+    limit = 256
+    with runtime(folder, preexec=limit_open_files(limit, limit)) as server, contextlib.ExitStack() as idle:
+        server.execute("counter", "a", "Increment", '{"amount":1}')
+        for _ in range(2 * limit):
+            idle.enter_context(socket.create_connection(("127.0.0.1", server.ports[0])))
+        server.wait_for_log("refusing connections: there are as many as allowed")
+        # More than a buffer of the store and its log hold: new files are made.
+        for _ in range(40):
+            server.append("counter-b", "Noted", data='"%s"' % ("x" * 1_000_000))
+        server.execute("counter", "a", "Increment", '{"amount":1}')
+        assert len(server.events("counter-b")) == 40 and server.health() == health_pb2.HealthCheckResponse.SERVING
+        assert "few files and connections may be open at once" in server.text()
+
+
+def test_a_low_limit_of_open_files_is_raised_where_that_is_allowed(folder):
+    enough = 16_384
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if hard < enough:
+        pytest.skip(f"the tests may not have more than {hard} files open themselves")
+    with runtime(folder, preexec=limit_open_files(256, hard)) as server:
+        soft, _ = resource.prlimit(server.process.pid, resource.RLIMIT_NOFILE)
+        assert soft == enough
+        assert "few files" not in server.text()
 
 
 def test_sigterm_finishes_what_is_in_flight(folder):

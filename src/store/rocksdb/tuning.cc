@@ -18,6 +18,7 @@
 #include <string>
 #include <thread>
 
+#include "env/open_files.h"
 #include "store/rocksdb/chunk.h"
 #include "store/rocksdb/database.h"
 
@@ -233,7 +234,8 @@ rocksdb::DBOptions database_options(const RocksdbOptions& options, const EngineH
   database.max_background_jobs = 2;
   database.bytes_per_sync = mebibyte;
   database.max_total_wal_size = 2 * options.events_buffer_bytes + 2 * options.index_buffer_bytes;
-  database.max_open_files = 1024;
+  constexpr std::size_t open_files_max = 1024;
+  database.max_open_files = static_cast<int>(std::min(open_files_max, env::store_files_max()));
   // The few files that are opened at the start are opened faster than sixteen threads a column are started.
   database.max_file_opening_threads = 1;
   database.avoid_unnecessary_blocking_io = true;
