@@ -75,7 +75,6 @@ void CursorSaver::finish(const base::Result<>& result, std::vector<Done>& done) 
 }
 
 void CursorSaver::remove(const std::string& name, Done done) {
-  changed_.erase(name);
   auto posted = executor_.post([this, name, done] {
     auto result = store_.delete_cursor(name);
     loop_.post([result = std::move(result), done] { done(result); });

@@ -43,8 +43,8 @@ class CursorSaver {
   const std::chrono::milliseconds interval_;
   const Take take_;
   const std::function<void(const base::Error&)> on_failed_;
-  std::set<std::string> changed_;
-  std::vector<Done> waiting_;
+  std::set<std::string> changed_;  // perhaps deleted since
+  std::vector<Done> waiting_;      // for what is in changed_
   bool saving_ = false;
   bool scheduled_ = false;
   Loop::Time last_saved_{};

@@ -131,6 +131,15 @@ class FeedTest : public ::testing::Test {
     ASSERT_TRUE(started) << started.error().message;
     feed_ = *std::move(started);
   }
+  template <class Special>
+  Special& use_store() {
+    feed_.reset();
+    auto special = std::make_unique<Special>(disk_);
+    Special& out = *special;
+    store_ = std::move(special);
+    restart();
+    return out;
+  }
   void append(const std::string& stream, std::size_t events, const std::string& data = "{}",
               const std::string& type = "A") {
     store::Append append{.stream = stream};
@@ -195,11 +204,7 @@ class CountingStore final : public store::MemoryStore {
 };
 
 TEST_F(FeedTest, WhatIsCommittedWhileSomebodyFollowsIsHandedOverWithoutBeingRead) {
-  feed_.reset();
-  auto counting = std::make_unique<CountingStore>(disk_);
-  const CountingStore& counts = *counting;
-  store_ = std::move(counting);
-  restart();
+  const auto& counts = use_store<CountingStore>();
   auto subscriber = std::make_shared<TestSubscriber>();
   auto subscription = feed_->subscribe({}, subscriber);
   subscriber->seen.wait([](const Followed& value) { return value.caught_up > 0; });
@@ -388,6 +393,47 @@ TEST_F(FeedTest, NewProjectionsAreDurableHoweverManyComeAtOnce) {
   }
   all_are_here.set_value();
   for (const auto& consumer : consumers) EXPECT_TRUE(consumer->durable.get_future().get());
+  feed_->stop();
+}
+
+// A save that comes while the gate is closed waits there.
+class GatedStore final : public store::MemoryStore {
+ public:
+  using MemoryStore::MemoryStore;
+  base::Result<> save_cursors(std::span<const std::pair<std::string, store::Cursor>> cursors) override {
+    if (closed_) {
+      reached_ = true;
+      reached_.notify_all();
+      closed_.wait(true);
+    }
+    return MemoryStore::save_cursors(cursors);
+  }
+  void close_gate() { closed_ = true; }
+  void wait_for_save() { reached_.wait(false); }
+  void open_gate() {
+    closed_ = false;
+    closed_.notify_all();
+  }
+
+ private:
+  std::atomic<bool> closed_ = false;
+  std::atomic<bool> reached_ = false;
+};
+
+TEST_F(FeedTest, WhoeverWaitsForASaveIsAnsweredWhenTheProjectionIsDeletedMeanwhile) {
+  auto& gated = use_store<GatedStore>();
+  auto consumer = std::make_shared<TestConsumer>();
+  auto membership = join(consumer);
+  consumer->seen.wait([](const Seen& value) { return value.joined.has_value(); });
+  gated.close_gate();
+  feed_->pause("p", [](const base::Result<>&) {});
+  gated.wait_for_save();
+  std::promise<void> resumed;
+  feed_->resume("p", [&](const base::Result<>&) { resumed.set_value(); });
+  feed_->remove("p", [](const base::Result<>&) {});
+  EXPECT_EQ(consumer->wait_for_stop().code, Code::not_found);
+  gated.open_gate();
+  EXPECT_EQ(resumed.get_future().wait_for(patience), std::future_status::ready);
   feed_->stop();
 }
 
