@@ -147,6 +147,34 @@ TEST_P(BothWorlds, AReadOutsideTheMemoryIsANamedTrap) {
   EXPECT_TRUE(instance->broken());
 }
 
+// The error of a trap in a function of that name.
+std::string trap_in(const std::string& function) {
+  const std::string quoted = "$\"" + function + "\"";
+  const auto module = load(guests::make(
+      {.parts = {{"core-imports", "(func " + quoted + " unreachable)"}, {"handle", "(call " + quoted + ")"}}}));
+  auto instance = instantiate(*module);
+  return Counter(*instance).error("report").message;
+}
+
+TEST(Trap, AFunctionsNameIsReadableWhereItsLanguageManglesIt) {
+  EXPECT_THAT(trap_in("_ZN4shop4Cart3addE"), HasSubstr(", in shop::Cart::add < handle;"));
+  EXPECT_THAT(trap_in("_ZN4core9panicking5panic17h0123456789abcdefE"), HasSubstr(", in core::panicking::panic::h"));
+  EXPECT_THAT(trap_in("main.add"), HasSubstr(", in main.add < handle;"));
+}
+
+TEST(Trap, AFunctionsNameThatUnfoldsWithoutEndIsShownAsItIs) {
+  std::string name = "_Z1f1AIiiE";  // each further part is the one before twice
+  for (const char part : std::string("0123456789ABCDEF")) name += std::string("S_IS") + part + "_S" + part + "_E";
+  EXPECT_THAT(trap_in(name), HasSubstr(", in " + name.substr(0, 120) + "... < handle;"));
+}
+
+TEST(Trap, AFunctionsNameThatIsNoMangledOneIsShownAsItIs) {
+  for (const std::string name : {"_ZN", "_ZNE", "_ZN1a", "_ZN1a99Eb", "_ZN1aQ", "_ZN99999999999999999999aE"})
+    EXPECT_THAT(trap_in(name), HasSubstr(", in " + name + " < handle;"));
+  const std::string cut(119, 'a');
+  EXPECT_THAT(trap_in(cut + "ä"), HasSubstr(", in " + cut + "... < handle;")) << "at a character";
+}
+
 TEST_P(BothWorlds, BytesThatAreNoUtf8AreRefusedBeforeTheGuestSeesThem) {
   Counter counter(*instance);
   EXPECT_EQ(counter.error("\xff").code, Code::invalid_argument);

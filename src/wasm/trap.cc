@@ -1,27 +1,29 @@
 #include "wasm/trap.h"
 
-#include <cxxabi.h>
-
-#include <cstdlib>
+#include <charconv>
+#include <system_error>
 
 namespace thalo::wasm {
 namespace {
 
 using base::Code;
 
-constexpr std::size_t excerpt_size_bytes_max = 400;
 constexpr std::size_t frames_max = 3;
 constexpr std::size_t frame_size_bytes_max = 120;
 
-// C++ and Rust names as their authors wrote them.
+// "shop::Cart::add" of `_ZN4shop4Cart3add17h...E`, as Rust's linker leaves names (C++'s has made them readable). All
+// else is shown as it is: what a whole demangler makes of a short name may have gigabytes.
 std::string readable_name(std::string_view name) {
-  const std::string text(name);
-  int status = 0;
-  char* demangled = abi::__cxa_demangle(text.c_str(), nullptr, nullptr, &status);
-  std::string out = status == 0 && demangled != nullptr ? demangled : text;
-  std::free(demangled);
-  if (out.size() > frame_size_bytes_max) out = excerpt(std::string_view(out).substr(0, frame_size_bytes_max)) + "...";
-  return out;
+  std::string path;
+  std::string_view rest = name.starts_with("_ZN") ? name.substr(3) : "";
+  for (std::size_t size = 0;; rest.remove_prefix(size)) {
+    const auto read = std::from_chars(rest.data(), rest.data() + rest.size(), size);
+    if (read.ec != std::errc()) break;
+    rest.remove_prefix(static_cast<std::size_t>(read.ptr - rest.data()));
+    if (size > rest.size()) return excerpt(name, frame_size_bytes_max);
+    (path += path.empty() ? "" : "::") += rest.substr(0, size);
+  }
+  return excerpt(rest.starts_with('E') && !path.empty() ? path : name, frame_size_bytes_max);
 }
 
 // ", in a < b < c": the innermost functions that have a name; empty when none has.
@@ -59,9 +61,9 @@ std::string_view usual_reason(std::string_view cause) {
 
 }  // namespace
 
-std::string excerpt(std::string_view text) {
-  if (text.size() <= excerpt_size_bytes_max) return std::string(text);
-  std::size_t end = excerpt_size_bytes_max;
+std::string excerpt(std::string_view text, std::size_t size_bytes_max) {
+  if (text.size() <= size_bytes_max) return std::string(text);
+  std::size_t end = size_bytes_max;
   while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xc0) == 0x80) --end;
   return std::string(text.substr(0, end)) + "...";
 }

@@ -25,7 +25,7 @@ base::Error describe_failure(const wasmtime_error_t& error, const StoreState& st
 // Wasmtime's text of an error, without its backtrace: the innermost cause, at most a few hundred bytes.
 std::string innermost_cause(const wasmtime_error_t& error);
 
-// A text of the guest's own for an error message: at most a few hundred bytes, cut at a character.
-std::string excerpt(std::string_view text);
+// A text of the guest's own for an error message, cut at a character.
+std::string excerpt(std::string_view text, std::size_t size_bytes_max = 400);
 
 }  // namespace thalo::wasm
