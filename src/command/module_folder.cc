@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "env/files.h"
 #include "model/stream_name.h"
+#include "wasm/digest.h"
 
 namespace thalo::command {
 namespace {
@@ -145,9 +146,10 @@ base::Result<ModuleInfo> ModuleFolder::publish(std::string_view name, std::strin
   auto kept = versions_.list(name);
   if (!kept) return std::unexpected(kept.error());
   if (served != nullptr && kept->empty() && served->digest() != (*module)->digest()) {
-    // A file that was put into the folder by hand becomes the first version, so that a rollback finds it.
+    // A file that was put into the folder by hand becomes the first version, so that a rollback finds it; not one that
+    // was put over it since.
     auto by_hand = env::read_file(folder_ / (std::string(name) + ".wasm"));
-    if (by_hand) {
+    if (by_hand && wasm::sha256_hex(*by_hand) == served->digest()) {
       if (auto added = versions_.add(name, *by_hand, served->digest(), clock_.now_ms()); !added)
         return std::unexpected(added.error());
     }

@@ -179,6 +179,17 @@ def test_versions_are_kept_and_rolled_back_to(folder, server, modules):
     assert code == CODES.NOT_FOUND
 
 
+def test_a_file_that_was_never_served_is_no_version(folder, server, modules):
+    file = folder / "modules" / "counter.wasm"
+    two = changed(file.read_bytes())
+    file.write_bytes(changed(two))
+    published = modules.Publish(modules_pb2.PublishRequest(name="counter", component=two), timeout=60)
+    assert [(v.version, v.digest) for v in published.versions] == [(1, hashlib.sha256(two).hexdigest())]
+    code, details = failure(lambda: modules.Rollback(modules_pb2.RollbackRequest(name="counter"), timeout=60))
+    assert code == CODES.FAILED_PRECONDITION and "no version before" in details
+    assert file.read_bytes() == two
+
+
 def test_a_refused_publish_changes_nothing(folder, server, modules):
     before = (folder / "modules" / "counter.wasm").read_bytes()
     for component in (b"", b"junk", b"\0asm\1\0\0\0", before[:-100]):
