@@ -33,7 +33,8 @@ struct Limits {
   std::size_t events_per_command = 1000;
   std::size_t event_size_bytes = 1u << 20;   // type and payload of one event
   std::size_t entities_per_instance = 1000;  // alive in one instance at a time
-  // An instance grown past this is worn out: its entities move on at their next use.
+  // An instance that has grown by more than this since its start, or by half of what it may, is worn out: its entities
+  // move on at their next use, long before one of them meets the limit.
   std::size_t memory_retire_bytes = 32u << 20;
 };
 
@@ -84,7 +85,7 @@ class Instance {
 
   // A call failed in a way that loses the instance. Its memory has been given back.
   virtual bool broken() const = 0;
-  // Has made as many entities as one instance may, or its memory is past memory_retire_bytes: create() refuses.
+  // Has made as many entities as one instance may, or has grown past memory_retire_bytes: create() refuses.
   virtual bool worn_out() const = 0;
   virtual std::size_t entities() const = 0;
   virtual std::size_t memory_bytes() const = 0;

@@ -65,7 +65,7 @@ TEST(Limits, AModuleThatNeedsMoreMemoryToStartIsRefused) {
 }
 
 TEST(Limits, MemoryIsCountedAndAGrownInstanceIsWornOut) {
-  auto instance = instantiate(counter_v1(), with([](Limits& l) { l.memory_retire_bytes = 6u << 20; }));
+  auto instance = instantiate(counter_v1(), with([](Limits& l) { l.memory_retire_bytes = 2u << 20; }));
   EXPECT_EQ(instance->memory_bytes(), 64U * 65536) << "the guest's own 64 pages";
   Counter counter(*instance);
   EXPECT_FALSE(instance->worn_out());
@@ -74,6 +74,25 @@ TEST(Limits, MemoryIsCountedAndAGrownInstanceIsWornOut) {
   EXPECT_TRUE(instance->worn_out());
   EXPECT_EQ(instance->create(stream("b")).error().code, Code::resource_exhausted);
   EXPECT_EQ(counter.count(), "0") << "what is in it still works";
+}
+
+TEST(Limits, AnInstanceIsWornOutLongBeforeItsEntitiesMeetTheMemoryLimit) {
+  const std::string two_megabytes = "(if (i32.eq (i32.const -1) (memory.grow (i32.const 32))) (then unreachable))";
+  const auto module = load(guests::make({.parts = {{"constructor", two_megabytes}}}));
+  for (const std::size_t megabytes : {12U, 16U, 64U}) {
+    auto instance = instantiate(*module, with([&](Limits& l) { l.memory_per_instance_bytes = megabytes << 20; }));
+    std::size_t created = 0;
+    for (; !instance->worn_out(); ++created) ASSERT_TRUE(instance->create(stream())) << created << " of " << megabytes;
+    EXPECT_GT(created * 2, (megabytes - 4) / 2) << "half of what there is beside the guest's own 4 megabytes";
+    EXPECT_LT(created * 2, (megabytes - 4) / 2 + 4);
+  }
+}
+
+TEST(Limits, AnInstanceIsNotWornOutByWhatItStartsWith) {
+  auto instance = instantiate(counter_v1(), with([](Limits& l) { l.memory_per_instance_bytes = 4u << 20; }));
+  EXPECT_TRUE(instance->create(stream())) << "all of its memory";
+  auto other = instantiate(counter_v1(), with([](Limits& l) { l.memory_retire_bytes = 1u << 20; }));
+  EXPECT_TRUE(other->create(stream())) << "four times what it may grow by";
 }
 
 TEST(Limits, TooManyEventsAreRefusedWithNumberAndLimit) {

@@ -1,5 +1,6 @@
 #include "wasm/wasmtime_instance.h"
 
+#include <algorithm>
 #include <optional>
 #include <type_traits>
 #include <utility>
@@ -70,7 +71,11 @@ base::Result<std::unique_ptr<WasmtimeInstance>> WasmtimeInstance::make(std::shar
   return instance;
 }
 
-WasmtimeInstance::WasmtimeInstance(std::unique_ptr<GuestStore> store) : store_(std::move(store)) {}
+WasmtimeInstance::WasmtimeInstance(std::unique_ptr<GuestStore> store)
+    : store_(std::move(store)),
+      retire_bytes_(store_->memory_bytes() +
+                    std::min(store_->limits().memory_retire_bytes,
+                             (store_->limits().memory_per_instance_bytes - store_->memory_bytes()) / 2)) {}
 
 base::Result<> WasmtimeInstance::find_functions() {
   const ContractFunctions& indices = store_->component().functions;
@@ -160,9 +165,7 @@ void WasmtimeInstance::drop(EntityHandle entity) {
   if (auto ok = store_->drop(*resource, stream); !ok) base::log::warn(ok.error().message);
 }
 
-bool WasmtimeInstance::worn_out() const {
-  return created_ >= creations_max || store_->memory_bytes() > store_->limits().memory_retire_bytes;
-}
+bool WasmtimeInstance::worn_out() const { return created_ >= creations_max || store_->memory_bytes() > retire_bytes_; }
 
 std::unexpected<base::Error> WasmtimeInstance::give_up(BadAnswer bad) {
   if (bad.breaks_instance) return store_->lose(std::move(bad.error));

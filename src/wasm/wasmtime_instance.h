@@ -53,7 +53,8 @@ class WasmtimeInstance final : public Instance {
   std::unexpected<base::Error> give_up(BadAnswer bad);
 
   std::unique_ptr<GuestStore> store_;
-  GuestHandle guest_;  // apply and handle, which every command needs
+  const std::size_t retire_bytes_;  // of memory, at which the instance is worn out
+  GuestHandle guest_;               // apply and handle, which every command needs
   Functions functions_{};
   std::vector<Slot> slots_;
   std::vector<std::uint32_t> free_slots_;

@@ -115,7 +115,7 @@ void ten_thousand_entities_live_in_one_instance_each_with_its_own_state() {
   constexpr std::size_t entities = 10'000;
   auto limits = conformance::limits();
   limits.entities_per_instance = entities;
-  limits.memory_per_instance_bytes = std::size_t{256} << 20;
+  limits.memory_per_instance_bytes = std::size_t{512} << 20;
   limits.memory_retire_bytes = limits.memory_per_instance_bytes;
   const auto instance = counter().instantiate(limits);
   ASSERT_TRUE(instance) << instance.error().message;
