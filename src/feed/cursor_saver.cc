@@ -40,20 +40,25 @@ void CursorSaver::save(const std::string& name, Done done) {
   loop_.post([this] { save_changed(); });
 }
 
+// All that has changed by now is saved, in several writes when it is too much for one, before what changes meanwhile.
 void CursorSaver::save_changed() {
-  if (saving_ || changed_.empty()) return;
+  if (saving_) return;
+  if (round_.empty()) {
+    round_.swap(changed_);
+    waiting_for_round_.swap(waiting_);
+  }
+  if (round_.empty()) return;
   auto cursors = std::make_shared<std::vector<std::pair<std::string, store::Cursor>>>();
   std::size_t bytes = 0;
-  while (!changed_.empty() && cursors->size() < cursors_max && bytes < cursors_bytes_max) {
-    const std::string name = std::move(changed_.extract(changed_.begin()).value());
+  while (!round_.empty() && cursors->size() < cursors_max && bytes < cursors_bytes_max) {
+    const std::string name = std::move(round_.extract(round_.begin()).value());
     auto cursor = take_(name);
     if (!cursor) continue;
     bytes += cursor->data.size();
     cursors->emplace_back(name, *std::move(cursor));
   }
-  // Those who wait are answered when everything that had changed is saved.
   auto done = std::make_shared<std::vector<Done>>();
-  if (changed_.empty()) done->swap(waiting_);
+  if (round_.empty()) done->swap(waiting_for_round_);
   saving_ = true;
   auto posted = executor_.post([this, cursors, done] {
     auto result = store_.save_cursors(*cursors);
@@ -67,7 +72,7 @@ void CursorSaver::finish(const base::Result<>& result, std::vector<Done>& done) 
   last_saved_ = loop_.clock().steady_now();
   for (Done& tell : done) tell(result);
   if (!result) on_failed_(result.error());
-  if (!waiting_.empty()) {
+  if (!round_.empty() || !waiting_.empty()) {
     save_changed();
   } else if (!changed_.empty()) {
     note_changed(*changed_.begin());

@@ -1,4 +1,4 @@
-// Saves cursors: all that changed in one write, at once when it has been quiet, else every so often.
+// Saves cursors: all that changed together, at once when it has been quiet, else every so often.
 #pragma once
 
 #include <chrono>
@@ -45,6 +45,8 @@ class CursorSaver {
   const std::function<void(const base::Error&)> on_failed_;
   std::set<std::string> changed_;  // perhaps deleted since
   std::vector<Done> waiting_;      // for what is in changed_
+  std::set<std::string> round_;    // what had changed when its saving began, and is not saved yet
+  std::vector<Done> waiting_for_round_;
   bool saving_ = false;
   bool scheduled_ = false;
   Loop::Time last_saved_{};

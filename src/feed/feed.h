@@ -4,7 +4,7 @@
 //   feed         the tail, every projection's machine, subscribers and consumers; never waits for the disk but to read
 //                what was just committed
 //   feed-read-N  reads for those who are behind
-//   cursors-0    saves cursors, all that changed in one write
+//   cursors-0    saves cursors, all that changed together
 //
 // Nothing here can hold a command up: the committer only sets a flag and wakes the feed's thread.
 #pragma once

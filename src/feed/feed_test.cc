@@ -10,7 +10,9 @@
 #include <functional>
 #include <future>
 #include <mutex>
+#include <set>
 
+#include "feed/cursor_saver.h"
 #include "store/append_and_wait.h"
 #include "store/memory/memory_store.h"
 
@@ -435,6 +437,30 @@ TEST_F(FeedTest, WhoeverWaitsForASaveIsAnsweredWhenTheProjectionIsDeletedMeanwhi
   gated.open_gate();
   EXPECT_EQ(resumed.get_future().wait_for(patience), std::future_status::ready);
   feed_->stop();
+}
+
+TEST_F(FeedTest, EveryCursorIsSavedAndWhoeverWaitsIsAnsweredHoweverManyChangeAllTheTime) {
+  constexpr std::size_t count = 1500;  // more than are saved in one write
+  Loop loop(clock_);
+  env::Executor writer("cursors", 1, 16);
+  Collected<std::set<std::string>> taken;
+  std::unique_ptr<CursorSaver> saver;
+  const auto take = [&](const std::string& name) {
+    taken.change([&](auto& names) { names.insert(name); });
+    loop.post([&saver, name] { saver->note_changed(name); });
+    return std::optional(store::Cursor{});
+  };
+  saver = std::make_unique<CursorSaver>(*store_, loop, writer, std::chrono::milliseconds(1), take, [](const auto&) {});
+  std::promise<void> saved;
+  loop.post([&] {
+    for (std::size_t number = 0; number < count; ++number) saver->note_changed("p" + std::to_string(number));
+    saver->save("p0", [&](const base::Result<>&) { saved.set_value(); });
+  });
+  loop.start();
+  EXPECT_THAT(taken.wait([&](const auto& names) { return names.size() == count; }), SizeIs(count));
+  EXPECT_EQ(saved.get_future().wait_for(patience), std::future_status::ready);
+  loop.stop();
+  writer.stop();
 }
 
 TEST_F(FeedTest, APlaceMovesPastEventsThatNobodyWants) {
