@@ -51,10 +51,6 @@ base::Result<> check(const JoinRequest& request) {
   return {};
 }
 
-base::Error not_found(const std::string& name) {
-  return {Code::not_found, "there is no projection " + name + "; it is made when its first member joins"};
-}
-
 }  // namespace
 
 LoopFeed::LoopFeed(store::Store& store, const env::Clock& clock, const FeedOptions& options)
@@ -190,25 +186,25 @@ void LoopFeed::take_join(const JoinRequest& request, const Outbox& outbox, const
   // It must not be forgotten again once somebody has had events of it. Joins behind it wait for the same save.
   if (is_new) new_.insert(request.name);
   if (new_.contains(request.name)) {
-    return saver_.save(request.name, [this, request, outbox, consumer](const base::Result<>& saved) {
+    return saver_.save(request.name, [this, request, outbox, consumer, made = (*projection)->alive()](auto saved) {
+      if (saved && made.expired()) saved = fail(Code::not_found, "projection " + request.name + " was deleted");
       if (saved) new_.erase(request.name);
-      if (saved) return finish_join(request, outbox, consumer);
-      joining_.erase(outbox->member());
-      consumer->on_stopped(saved.error());
+      finish_join(request, outbox, consumer, saved);
     });
   }
-  finish_join(request, outbox, consumer);
+  finish_join(request, outbox, consumer, {});
 }
 
-void LoopFeed::finish_join(const JoinRequest& request, const Outbox& outbox,
-                           const std::shared_ptr<Consumer>& consumer) {
+void LoopFeed::finish_join(const JoinRequest& request, const Outbox& outbox, const std::shared_ptr<Consumer>& consumer,
+                           const base::Result<>& saved) {
   const MemberId member = outbox->member();
   const auto joining = joining_.find(member);
   const bool has_left = joining == joining_.end() || !joining->second;
   joining_.erase(member);
-  if (has_left || stopped_) return;
+  if (has_left) return;
+  if (!saved) return consumer->on_stopped(saved.error());
+  if (stopped_) return;
   HostedProjection* const projection = find(request.name);
-  if (projection == nullptr) return consumer->on_stopped(not_found(request.name));
   if (projection->member_count() >= options_.members_max) {
     return consumer->on_stopped({Code::resource_exhausted, "projection " + request.name + " has " +
                                                                base::counted(projection->member_count(), "member") +

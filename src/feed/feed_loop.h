@@ -53,7 +53,8 @@ class LoopFeed final : public Feed, public ProjectionHost {
 
   using Outbox = std::shared_ptr<MemberOutbox>;
   void take_join(const JoinRequest& request, const Outbox& outbox, const std::shared_ptr<Consumer>& consumer);
-  void finish_join(const JoinRequest& request, const Outbox& outbox, const std::shared_ptr<Consumer>& consumer);
+  void finish_join(const JoinRequest& request, const Outbox& outbox, const std::shared_ptr<Consumer>& consumer,
+                   const base::Result<>& saved);
   base::Result<HostedProjection*> find_or_make(const JoinRequest& request, bool& is_new);
   void hear(const Outbox& outbox);
   void note_left(const Outbox& outbox);

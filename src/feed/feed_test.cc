@@ -439,6 +439,24 @@ TEST_F(FeedTest, WhoeverWaitsForASaveIsAnsweredWhenTheProjectionIsDeletedMeanwhi
   feed_->stop();
 }
 
+TEST_F(FeedTest, AJoinThatWaitsDoesNotEnterAnotherProjectionThatHasTheNameByThen) {
+  auto& gated = use_store<GatedStore>();
+  append("y-1", 1);
+  gated.close_gate();
+  auto first = std::make_shared<TestConsumer>();
+  auto of_x = join(first, {}, {{.categories = {"x"}}});
+  gated.wait_for_save();
+  feed_->remove("p", [](const base::Result<>&) {});
+  auto second = std::make_shared<TestConsumer>();
+  auto of_y = join(second, {}, {{.categories = {"y"}}});
+  EXPECT_FALSE(describe().filter.empty()) << "it has been made, and waits too";
+  gated.open_gate();
+  EXPECT_THAT(second->wait_for_events(1).positions, ElementsAre(0));
+  const Seen seen = first->seen.wait([](const Seen& value) { return value.stopped || value.joined; });
+  EXPECT_FALSE(seen.joined) << "it would get and acknowledge what it never asked for";
+  EXPECT_EQ(first->wait_for_stop().code, Code::not_found);
+}
+
 TEST_F(FeedTest, EveryCursorIsSavedAndWhoeverWaitsIsAnsweredHoweverManyChangeAllTheTime) {
   constexpr std::size_t count = 1500;  // more than are saved in one write
   Loop loop(clock_);

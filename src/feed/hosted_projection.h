@@ -33,6 +33,8 @@ class HostedProjection final : private Reader {
 
   const std::string& name() const { return name_; }
   const Filter& filter() const { return filter_; }
+  // Expires with this one; another may have its name by then.
+  std::weak_ptr<char> alive() const { return alive_; }
 
   void join(const std::shared_ptr<MemberOutbox>& outbox, Window window, std::string description,
             std::shared_ptr<Consumer> consumer);
