@@ -10,6 +10,7 @@
 #include <thread>
 
 #include "base/bounded_queue.h"
+#include "base/clear_buffer.h"
 #include "base/counted.h"
 #include "base/json.h"
 #include "base/log.h"
@@ -141,6 +142,23 @@ TEST(BoundedQueue, BoundsWhatItsItemsWeigh) {
   EXPECT_TRUE(queue.take_all(taken));
   EXPECT_TRUE(queue.push(4, 1000)) << "an empty queue takes an item of any weight";
   EXPECT_FALSE(queue.push(5, 1));
+}
+
+TEST(ClearBuffer, GivesALargeBufferBackAndKeepsASmallOne) {
+  std::string text(kept_buffer_bytes + 1, 'x');
+  clear_buffer(text);
+  EXPECT_EQ(text, "");
+  EXPECT_LT(text.capacity(), 100U);
+  std::vector<std::uint64_t> numbers(kept_buffer_bytes / sizeof(std::uint64_t) + 1);
+  clear_buffer(numbers);
+  EXPECT_EQ(numbers.capacity(), 0U);
+
+  text.assign(kept_buffer_bytes, 'x');
+  const char* const place = text.data();
+  clear_buffer(text);
+  EXPECT_EQ(text, "");
+  EXPECT_EQ(text.data(), place);
+  EXPECT_GE(text.capacity(), kept_buffer_bytes);
 }
 
 TEST(Counted, OneIsNoPlural) {

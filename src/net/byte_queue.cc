@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "base/clear_buffer.h"
+
 namespace thalo::net {
 
 namespace {
@@ -80,8 +82,8 @@ void ByteQueue::clear() {
 
 void ByteQueue::clear(std::size_t capacity_bytes) {
   clear();
-  if (own_.capacity() > capacity_bytes) own_ = std::string();
-  if (shared_.capacity() * sizeof(Shared) > capacity_bytes) shared_ = {};
+  base::clear_buffer(own_, capacity_bytes);
+  base::clear_buffer(shared_, capacity_bytes);
 }
 
 void ByteQueue::swap(ByteQueue& other) noexcept {

@@ -1,26 +1,20 @@
 #include "net/call_state.h"
 
+#include "base/clear_buffer.h"
 #include "net/session.h"
 
 namespace thalo::net {
 
 namespace {
 
-constexpr std::size_t kept_capacity_bytes = 16 << 10;
-
-void empty(std::string& text) {
-  text.clear();
-  if (text.capacity() > kept_capacity_bytes) text = std::string();
-}
-
 void empty(Status& status) {
   status.code = 0;
-  empty(status.message);
-  empty(status.details);
+  base::clear_buffer(status.message);
+  base::clear_buffer(status.details);
 }
 
 void empty(StreamOutbox& outbox) {
-  outbox.queued.clear(kept_capacity_bytes);
+  outbox.queued.clear(base::kept_buffer_bytes);
   outbox.headers_fixed = false;
   outbox.gzip_announced = false;
   outbox.initial.clear();
@@ -34,7 +28,7 @@ void empty(StreamOutbox& outbox) {
 
 void empty(UnaryAnswer& answer) {
   empty(answer.status);
-  empty(answer.message);
+  base::clear_buffer(answer.message);
   answer.compression = Compression::none;
   answer.initial.clear();
   answer.trailing.clear();
@@ -47,12 +41,13 @@ void empty(CallProgress& progress) {
   progress.header_list_bytes = 0;
   progress.is_post = progress.is_grpc = progress.gzip_request = false;
   empty(progress.rejection);
-  empty(progress.held);
+  base::clear_buffer(progress.held);
+  progress.reader.reset(0, false);
   progress.request_seen = progress.half_closed = progress.half_close_shown = false;
   progress.received_bytes = 0;
   progress.open = progress.running = progress.headers_sent = progress.failed = progress.plain_http = false;
   progress.ended = progress.deferred = false;
-  progress.sending.clear(kept_capacity_bytes);
+  progress.sending.clear(base::kept_buffer_bytes);
   progress.accounted_bytes = progress.prefix_left = 0;
   empty(progress.final_status);
   progress.final_metadata.clear();
@@ -65,7 +60,7 @@ void CallProgress::on_timer() { session->on_deadline(call); }
 void Call::reset() {
   const bool was_streaming = method != nullptr && method->streaming;
   method = nullptr;
-  empty(request);
+  base::clear_buffer(request);
   metadata.clear();
   peer.clear();
   deadline = no_deadline;

@@ -4,18 +4,10 @@
 #include <cstdint>
 #include <cstring>
 
+#include "base/clear_buffer.h"
 #include "net/gzip.h"
 
 namespace thalo::net {
-
-namespace {
-constexpr std::size_t kept_capacity_bytes = 16 << 10;
-
-void empty(std::string& text) {
-  text.clear();
-  if (text.capacity() > kept_capacity_bytes) text = std::string();
-}
-}  // namespace
 
 void write_message_prefix(char* out, bool compressed, std::size_t size) {
   out[0] = compressed ? 1 : 0;
@@ -27,8 +19,8 @@ void write_message_prefix(char* out, bool compressed, std::size_t size) {
 
 void MessageReader::reset(std::size_t message_bytes_max, bool gzip) {
   prefix_filled_ = 0;
-  empty(body_);
-  empty(decompressed_);
+  base::clear_buffer(body_);
+  base::clear_buffer(decompressed_);
   message_bytes_max_ = message_bytes_max;
   gzip_ = gzip;
 }
@@ -86,7 +78,8 @@ base::Result<std::size_t> MessageReader::read(std::string_view bytes, Visitor vi
     if (!message) return std::unexpected(message.error());
     prefix_filled_ = 0;
     const bool go_on = visit(*message);
-    empty(body_);
+    base::clear_buffer(body_);
+    base::clear_buffer(decompressed_);
     if (!go_on || taken == bytes.size()) return taken;
   }
 }

@@ -1,5 +1,7 @@
 #include "net/metadata.h"
 
+#include "base/clear_buffer.h"
+
 namespace thalo::net {
 
 void Metadata::add(std::string_view name, std::string_view value) {
@@ -30,10 +32,8 @@ std::vector<std::string_view> Metadata::all(std::string_view name) const {
 }
 
 void Metadata::clear(std::size_t capacity_bytes_max) {
-  text_.clear();
-  places_.clear();
-  if (text_.capacity() > capacity_bytes_max) text_ = std::string();
-  if (places_.capacity() * sizeof(Place) > capacity_bytes_max) places_ = std::vector<Place>();
+  base::clear_buffer(text_, capacity_bytes_max);
+  base::clear_buffer(places_, capacity_bytes_max);
 }
 
 }  // namespace thalo::net

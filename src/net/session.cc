@@ -208,7 +208,7 @@ void Session::on_stream_closed(Call& call) {
   loop_.timers().remove(progress);
   call.over.store(true, std::memory_order_release);
   drop_handler(call);
-  progress.held.clear();
+  drop_received(call);
   account_to_send(call);
   unlink_when_done(call);
 }

@@ -95,6 +95,7 @@ class Session {
   // call alone.
   void guarded(Call& call, base::FunctionRef<void()> work);
   void account_received(Call& call);
+  void drop_received(Call& call);
 
   // Responses.
   void answer_unary(Call& call);

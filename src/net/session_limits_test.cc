@@ -1,11 +1,32 @@
 // What a session does with clients that mean no good, and how it ends.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <malloc.h>
 
+#include <atomic>
+#include <cstdlib>
+#include <new>
 #include <random>
 
 #include "net/flood_guard.h"
+#include "net/gzip.h"
 #include "net/test_session.h"
+
+namespace {
+std::atomic<std::size_t> heap_bytes;
+}  // namespace
+
+void* operator new(std::size_t size) {
+  void* const place = std::malloc(size);
+  if (place == nullptr) throw std::bad_alloc();
+  heap_bytes += malloc_usable_size(place);
+  return place;
+}
+void operator delete(void* place) noexcept {
+  heap_bytes -= malloc_usable_size(place);
+  std::free(place);
+}
+void operator delete(void* place, std::size_t) noexcept { operator delete(place); }
 
 namespace thalo::net::testing {
 namespace {
@@ -103,6 +124,149 @@ TEST_F(LimitsTest, HalfRequestsOfOneConnectionAreBoundedTogether) {
                   ClientFrames::data(3, half, false));
   EXPECT_EQ(session.outcome(3).status(), "8");
   EXPECT_THAT(session.outcome(3).message(), HasSubstr("100000"));
+}
+
+TEST_F(LimitsTest, ARefusedRequestIsLetGoBeforeItsRefusalIsSent) {
+  std::string bomb;
+  append_gzip(bomb, std::string(80'000, 'x'));
+  std::string calls;
+  for (const std::int32_t stream : {1, 3}) {
+    calls += session.client().headers(stream, ClientFrames::grpc_headers(hold, {{"grpc-encoding", "gzip"}}), false);
+    calls += ClientFrames::data(stream, grpc_message(bomb, true), true);
+  }
+  session.receive(calls + session.client().unary(5, hold, "small"));
+  EXPECT_EQ(session.outcome(1).status(), "");
+  EXPECT_EQ(session.outcome(3).status(), "8");
+  EXPECT_EQ(session.outcome(5).status(), "");
+  EXPECT_EQ(held.size(), 2U);
+}
+
+TEST_F(LimitsTest, ACancelledRequestCountsUntilItsHandlerLetsGo) {
+  const std::string message(60'000, 'x');
+  session.receive(session.client().unary(1, hold, message) + ClientFrames::reset(1));
+  session.receive(session.client().unary(3, hold, message));
+  EXPECT_EQ(session.outcome(3).status(), "8");
+  session.turn([&] { held.clear(); });
+  session.receive(session.client().unary(5, hold, message));
+  EXPECT_EQ(session.outcome(5).status(), "");
+}
+
+// Large messages in both directions, on many calls at once; what they leave behind is measured on the heap.
+class MemoryTest : public ::testing::Test {
+ protected:
+  static constexpr int calls = 20;
+  static constexpr std::size_t message_bytes = 1 << 20;
+  static constexpr std::size_t kept_bytes_max = message_bytes;  // of all calls together
+
+  class Stays final : public StreamHandler {
+    void on_message(std::string_view) override {}
+    void on_half_close() override {}
+  };
+
+  MemoryTest() {
+    append_gzip(compressed, std::string(message_bytes, 'x'));
+    session.receive(ClientFrames::preface() +
+                    ClientFrames::settings({{NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, 1 << 30}}) +
+                    ClientFrames::window_update(0, 1 << 30));
+    round();
+    before = heap_bytes;
+  }
+  ~MemoryTest() override {
+    streams.clear();
+    held.clear();
+  }
+
+  Router router() {
+    Router router;
+    router.unary(hold, [this](UnaryCall call) { held.push_back(std::move(call)); });
+    router.streaming(stay, [this](Stream stream) {
+      streams.push_back(std::move(stream));
+      return std::make_unique<Stays>();
+    });
+    return router;
+  }
+  HeaderList headers(std::string_view path) {
+    return ClientFrames::grpc_headers(path, {{"grpc-encoding", "gzip"}, {"grpc-accept-encoding", "gzip"}});
+  }
+  void open(const char* path) { session.receive(session.client().headers(next_id += 2, headers(path), false)); }
+  void send(std::string_view bytes, bool ends = false) {
+    for (; bytes.size() > 10'000; bytes.remove_prefix(10'000)) {
+      session.receive(ClientFrames::data(next_id, bytes.substr(0, 10'000), false));
+    }
+    session.receive(ClientFrames::data(next_id, bytes, ends));
+  }
+  // Small calls, so that everything is made that a session ever makes.
+  void round() {
+    for (int call = 0; call < calls; ++call) {
+      open(hold);
+      send(grpc_message("small"), true);
+    }
+    session.turn([&] { held.clear(); });
+    session.forget_frames();
+  }
+  std::size_t kept_bytes() {
+    session.forget_frames();
+    const std::size_t now = heap_bytes;
+    return now < before ? 0 : now - before;
+  }
+
+  static constexpr const char* stay = "/test.Service/Stay";
+  std::vector<UnaryCall> held;
+  std::vector<Stream> streams;
+  std::string compressed;
+  TestSession session{router()};
+  std::int32_t next_id = -1;
+  std::size_t before = 0;
+};
+
+TEST_F(MemoryTest, CallsThatAreOverLeaveNoLargeBuffers) {
+  for (int call = 0; call < calls; ++call) {
+    open(hold);
+    send(grpc_message(compressed, true), true);
+    session.turn([&] { held[0].finish(std::string(message_bytes, 'y')); });
+    EXPECT_EQ(session.outcome(next_id).messages.at(0).size(), message_bytes);
+    held.clear();
+  }
+  for (int call = 0; call < calls; ++call) {
+    open(hold);
+    send(grpc_message(std::string(message_bytes, 'x')).substr(0, message_bytes / 2));
+  }
+  EXPECT_GT(kept_bytes(), calls * message_bytes / 2);
+  for (std::int32_t id = next_id; id > next_id - 2 * calls; id -= 2) session.receive(ClientFrames::reset(id));
+  EXPECT_LT(kept_bytes(), kept_bytes_max);
+}
+
+TEST_F(MemoryTest, AnOpenStreamKeepsNothingOfALargeMessageItHasRead) {
+  for (int call = 0; call < calls; ++call) {
+    open(stay);
+    send(grpc_message(compressed, true));
+    send(grpc_message(std::string(message_bytes, 'x')));
+  }
+  EXPECT_EQ(streams.size(), calls);
+  EXPECT_LT(kept_bytes(), kept_bytes_max);
+}
+
+TEST_F(MemoryTest, AnOpenStreamKeepsNothingOfALargeMessageItHasSent) {
+  for (int call = 0; call < calls; ++call) {
+    open(stay);
+    for (int message = 0; message < 2; ++message) {
+      session.turn([&] { EXPECT_TRUE(streams.back().write(std::string(message_bytes, 'y'))); });
+    }
+    EXPECT_EQ(session.outcome(next_id).messages.size(), 2U);
+    session.forget_frames();
+  }
+  EXPECT_EQ(streams.size(), calls);
+  EXPECT_LT(kept_bytes(), kept_bytes_max);
+}
+
+TEST_F(MemoryTest, AStreamWhoseClientHasGoneKeepsNothingOfHalfAMessage) {
+  for (int call = 0; call < calls; ++call) {
+    open(stay);
+    send(grpc_message(std::string(message_bytes, 'x')).substr(0, message_bytes / 2));
+    session.receive(ClientFrames::reset(next_id));
+  }
+  EXPECT_EQ(streams.size(), calls);
+  EXPECT_LT(kept_bytes(), kept_bytes_max);
 }
 
 TEST_F(LimitsTest, ASettingsFloodIsCutOff) { EXPECT_TRUE(is_flooded_by(ClientFrames::settings({}))); }

@@ -2,6 +2,7 @@
 #include <string>
 #include <utility>
 
+#include "base/clear_buffer.h"
 #include "net/request_head.h"
 #include "net/session.h"
 #include "net/session_callbacks.h"
@@ -203,6 +204,16 @@ void Session::account_received(Call& call) {
                                 "the requests of this connection that are still arriving have " +
                                     std::to_string(receiving_bytes_) + " bytes; the server takes at most " +
                                     std::to_string(options_.connection_receive_bytes_max)));
+}
+
+// What nobody will read any more. The request of a handler at work stays and counts.
+void Session::drop_received(Call& call) {
+  CallProgress& progress = call.progress;
+  base::clear_buffer(progress.held);
+  progress.reader.reset(0, false);
+  if (!progress.running) base::clear_buffer(call.request);
+  receiving_bytes_ += call.request.size();
+  receiving_bytes_ -= std::exchange(progress.received_bytes, call.request.size());
 }
 
 }  // namespace thalo::net

@@ -105,8 +105,7 @@ void Session::fail_call(Call& call, Status status) {
   if (!progress.open || progress.ended || progress.failed || progress.plain_http) return;
   call.over.store(true, std::memory_order_release);
   drop_handler(call);
-  progress.held.clear();
-  progress.reader.reset(0, false);
+  drop_received(call);
   if (!progress.headers_sent) return submit_trailers_only(call, status, {});
   // Part of a message may be on its way, and nothing but the rest of it can follow.
   if (progress.unsent_bytes() > 0) return reset_stream(call, NGHTTP2_CANCEL);
@@ -175,7 +174,7 @@ std::size_t Session::take_queued(Call& call, bool& last) {
   StreamOutbox& outbox = call.outbox;
   std::lock_guard lock(outbox.mutex);
   if (progress.unsent_bytes() == 0) {
-    progress.sending.clear();
+    progress.sending.clear(options_.stream_send_high_water_bytes);
     progress.sending.swap(outbox.queued);
   }
   last = outbox.finished && outbox.queued.empty();
