@@ -9,6 +9,7 @@ namespace {
 
 void empty(Status& status) {
   status.code = 0;
+  status.do_not_retry = false;
   base::clear_buffer(status.message);
   base::clear_buffer(status.details);
 }

@@ -322,5 +322,14 @@ TEST_F(UnaryTest, RecycledCallsRememberNothing) {
   EXPECT_EQ(service.held[0].deadline(), no_deadline);
 }
 
+TEST_F(UnaryTest, OnlyTheCallThatFailsForGoodTellsItsClientNotToRetry) {
+  call("/test.Service/Hold", "");
+  session.turn([&] { service.held[0].fail(base::Error{base::Code::resource_exhausted, "a limit", true}); });
+  EXPECT_EQ(session.outcome(1).trailer("grpc-retry-pushback-ms"), "-1");
+  const Outcome next = call(echo, "hello");
+  EXPECT_EQ(next.status(), "0");
+  EXPECT_EQ(next.trailer("grpc-retry-pushback-ms"), "");
+}
+
 }  // namespace
 }  // namespace thalo::net::testing
