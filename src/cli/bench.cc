@@ -3,12 +3,15 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <cerrno>
 #include <cstdio>
 #include <filesystem>
+#include <fstream>
 #include <iostream>
 #include <map>
 #include <memory>
 #include <random>
+#include <system_error>
 
 #include "base/log.h"
 #include "base/version.h"
@@ -100,6 +103,10 @@ int run_cold_start(BenchFlags flags) {
   return exit_ok;
 }
 
+base::Error cannot_write(const std::string& path) {
+  return {Code::unavailable, "cannot write " + path + ": " + std::generic_category().message(errno), true};
+}
+
 int run_load(BenchFlags flags) {
   load::Settings& settings = flags.settings;
   settings.duration = std::chrono::nanoseconds(static_cast<std::int64_t>(flags.duration_s * 1e9));
@@ -117,6 +124,11 @@ int run_load(BenchFlags flags) {
     }
     base::log::set_level(base::log::Level::warn);
   }
+  std::ofstream plot;
+  if (!flags.plot.empty()) {
+    plot.open(flags.plot, std::ios::app);  // what is there stays until there is something better
+    if (!plot) return report(cannot_write(flags.plot));
+  }
   catch_interrupts();
   load::Report result;
   result.machine = load::this_machine();
@@ -129,10 +141,10 @@ int run_load(BenchFlags flags) {
   result.settings = &settings;
   result.run = run->get();
   std::cout << (flags.json ? load::to_json(result) + '\n' : load::to_text(result)) << std::flush;
-  if (!flags.plot.empty()) {
-    if (auto written = env::write_file_atomically(flags.plot, load::to_svg(result)); !written) {
-      return report(written.error());
-    }
+  if (plot.is_open()) {
+    std::error_code no_file;  // but a device or a pipe, which is never cut
+    std::filesystem::resize_file(flags.plot, 0, no_file);
+    if (!(plot << load::to_svg(result) << std::flush)) return report(cannot_write(flags.plot));
   }
   if (const std::string fault = (*run)->fault(); !fault.empty()) {
     std::cerr << "error: the figures cannot be trusted: " << fault << '\n';

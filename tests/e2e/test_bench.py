@@ -1,6 +1,7 @@
 """thalo bench: every workload runs, every answer is checked, and the counts agree with the store. Speed is not judged."""
 
 import json
+import os
 import subprocess
 
 import pytest
@@ -150,6 +151,27 @@ def test_the_report_tells_machine_command_and_durability(server, tmp_path):
         assert text in done.stdout
     picture = plot.read_text()
     assert picture.startswith("<svg") and picture.count("<polyline") >= 5
+
+
+def test_a_picture_is_written_through_links_and_pipes_which_stay(server, tmp_path):
+    picture, link, pipe = (tmp_path / name for name in ("run.svg", "link.svg", "pipe"))
+    picture.write_text("an older one, longer" * 100_000)
+    link.symlink_to(picture)
+    os.mkfifo(pipe)
+    reader = os.open(pipe, os.O_RDWR | os.O_NONBLOCK)
+    bench(server, "write", "--operations", "10", "--plot", link, times=LONG)
+    bench(server, "write", "--operations", "10", "--plot", pipe, times=LONG)
+    for text in (picture.read_text(), os.read(reader, 1 << 16).decode()):
+        assert text.startswith("<svg") and text.endswith("</svg>\n")
+    os.close(reader)
+    assert link.is_symlink() and pipe.is_fifo()
+
+
+def test_a_picture_that_cannot_be_written_is_told_before_any_load(server, tmp_path):
+    plot = tmp_path / "nosuch" / "run.svg"
+    done = thalo("bench", "write", "--url", f"http://{server.target}", "--operations", "10", *LONG, "--plot", plot)
+    assert done.returncode == 1 and f"cannot write {plot}: No such file or directory" in done.stderr
+    assert done.stdout == ""
 
 
 def test_another_writer_spoils_the_count_and_is_told(server):
