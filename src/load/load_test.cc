@@ -353,9 +353,23 @@ TEST(Run, IsAtFaultWhenTheStoreHasOtherEventsThanWereAcknowledged) {
   run.events_after = 13;
   EXPECT_THAT(run.fault(), HasSubstr("only 2 were acknowledged"));
   end(Outcome::unknown, 0);
-  EXPECT_EQ(run.fault(), "");  // the unanswered command may have stored the third
+  EXPECT_THAT(run.fault(), HasSubstr("1 operations failed or had no answer"));  // which may have stored the third
   end(Outcome::wrong, 0);
   EXPECT_THAT(run.fault(), HasSubstr("wrong"));
+}
+
+TEST(Run, IsAtFaultWhenOperationsFailedOrNoneWasDoneButNotWhenSomeWereRefused) {
+  const Window span = window(milliseconds(100));
+  const auto fault_of = [&](const std::vector<Outcome>& outcomes) {
+    load::Run run(span);
+    for (const Outcome outcome : outcomes) run.recorder.record(span.begin, span.begin, {.outcome = outcome});
+    return run.fault();
+  };
+  EXPECT_EQ(fault_of({}), "");
+  EXPECT_EQ(fault_of({Outcome::accepted, Outcome::rejected, Outcome::refused}), "");
+  EXPECT_THAT(fault_of({Outcome::accepted, Outcome::failed}), HasSubstr("1 operations failed or had no answer"));
+  EXPECT_THAT(fault_of({Outcome::accepted, Outcome::unknown}), HasSubstr("1 operations failed or had no answer"));
+  EXPECT_THAT(fault_of({Outcome::refused, Outcome::refused}), HasSubstr("every operation was refused"));
 }
 
 }  // namespace

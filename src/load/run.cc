@@ -131,14 +131,17 @@ void watch(const std::vector<std::unique_ptr<Driver>>& drivers, TimePoint begin,
 std::string Run::fault() const {
   const Counts& total = recorder.total();
   if (total[Outcome::wrong] > 0) return std::to_string(total[Outcome::wrong]) + " answers were wrong";
-  if (!events_before || !events_after) return {};
-  const std::uint64_t stored = *events_after - *events_before;
+  const bool counted = events_before && events_after;
+  const std::uint64_t stored = counted ? *events_after - *events_before : total.events;
   if (stored < total.events) {
     return "the store has " + std::to_string(stored) + " new events, but " + std::to_string(total.events) +
            " were acknowledged";
   }
-  // Each unanswered command may have stored its events.
-  if (stored > total.events && total[Outcome::unknown] == 0) {
+  if (const std::uint64_t undone = total[Outcome::failed] + total[Outcome::unknown]; undone > 0)
+    return std::to_string(undone) + " operations failed or had no answer";
+  if (total[Outcome::refused] > 0 && total[Outcome::refused] == total.operations())
+    return "every operation was refused";
+  if (stored > total.events) {
     return "the store has " + std::to_string(stored) + " new events, but only " + std::to_string(total.events) +
            " were acknowledged; does somebody else write to it?";
   }

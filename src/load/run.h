@@ -25,7 +25,8 @@ struct Run {
   std::optional<std::uint64_t> events_after;
 
   // Why the figures cannot be trusted: answers that are wrong, events that are missing in the store or that nobody
-  // asked for. Empty when everything is right. Refused and failed operations are not faults of this kind.
+  // asked for, operations that failed or were not answered. Empty when everything is right. Refused operations are no
+  // fault, for overload is measured too, unless nothing else came.
   std::string fault() const;
 };
 

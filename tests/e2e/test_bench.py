@@ -196,6 +196,22 @@ def test_another_writer_spoils_the_count_and_is_told(server):
 
 
 @pytest.mark.parametrize(
+    ("flags", "why"),
+    [
+        (["empty", "--empty-method", "/no.Such/Method"], "UNIMPLEMENTED"),
+        (["empty", "--empty-method", "nosuch"], "UNKNOWN"),
+        (["append", "--event-type", ""], "INVALID_ARGUMENT"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_operations_that_fail_fail_the_run(server, flags, why):
+    done = thalo("bench", *flags, "--url", f"http://{server.target}", "--json", "--operations", "10", *LONG)
+    assert done.returncode == 1 and "the figures cannot be trusted: " in done.stderr
+    result = json.loads(done.stdout)
+    assert result["fault"] and next(iter(result["errors"])).startswith(why)
+
+
+@pytest.mark.parametrize(
     ("flags", "message"),
     [
         (["sideways"], "sideways"),
