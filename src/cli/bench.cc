@@ -33,11 +33,8 @@ struct BenchFlags {
   load::Settings settings;
   double duration_s = 10;
   double warm_up_s = 2;
-  std::string store_path;
   std::string plot;
   bool json = false;
-  std::uint64_t events = 100'000;
-  std::uint64_t streams = 3;
 };
 
 std::string command_line() {
@@ -77,26 +74,36 @@ void end_progress() {
   if (::isatty(STDERR_FILENO) != 0) std::fputs("\r\033[K", stderr);
 }
 
+// What each workload heeds, and the values.
+base::Result<> check(const BenchFlags& flags) {
+  const auto wrong = [](const std::string& message) { return base::fail(Code::invalid_argument, message); };
+  const load::Settings& settings = flags.settings;
+  if (settings.in_process && flags.workload != "write") return wrong("--in-process is for the workload write");
+  if (settings.in_process && (settings.store_path.empty() || settings.modules_path.empty()))
+    return wrong("--in-process needs --store-path and --modules-path");
+  if (flags.workload == "fsync" && settings.store_path.empty())
+    return wrong("fsync needs --store-path, a folder to write in");
+  if (!flags.plot.empty() && (flags.workload == "fsync" || flags.workload == "coldstart"))
+    return wrong("--plot has no picture of the workload " + flags.workload);
+  return load::check(settings);
+}
+
 // The floor of a lone durable command: fdatasync of 4 KiB beside the store.
 int run_fsync(const BenchFlags& flags) {
-  if (flags.store_path.empty())
-    return report({Code::invalid_argument, "fsync needs --store-path, a folder to write in"});
-  auto times = load::measure_sync(flags.store_path, flags.duration_s);
+  const auto& folder = flags.settings.store_path;
+  auto times = load::measure_sync(folder, flags.duration_s);
   if (!times) return report(times.error());
   load::Histogram latency;
   for (const std::uint64_t nanoseconds : *times) latency.record(nanoseconds);
-  const load::SyncReport result{load::this_machine(), command_line(), load::file_system_of(flags.store_path), latency};
+  const load::SyncReport result{load::this_machine(), command_line(), load::file_system_of(folder), latency};
   std::cout << (flags.json ? load::to_json(result) + '\n' : load::to_text(result));
   return exit_ok;
 }
 
-int run_cold_start(BenchFlags flags) {
-  auto address = client::address_of(flags.server.url);
-  if (!address) return report(address.error());
-  flags.settings.address = *address;
+int run_cold_start(const BenchFlags& flags) {
   load::ColdStartReport result{load::this_machine(), command_line(), {}, {}};
-  if (!flags.store_path.empty()) result.file_system = load::file_system_of(flags.store_path);
-  auto measured = load::measure_cold_start(flags.settings, flags.events, flags.streams);
+  if (!flags.settings.store_path.empty()) result.file_system = load::file_system_of(flags.settings.store_path);
+  auto measured = load::measure_cold_start(flags.settings);
   if (!measured) return report(measured.error());
   result.result = *std::move(measured);
   std::cout << (flags.json ? load::to_json(result) + '\n' : load::to_text(result));
@@ -107,23 +114,9 @@ base::Error cannot_write(const std::string& path) {
   return {Code::unavailable, "cannot write " + path + ": " + std::generic_category().message(errno), true};
 }
 
-int run_load(BenchFlags flags) {
-  load::Settings& settings = flags.settings;
-  settings.duration = std::chrono::nanoseconds(static_cast<std::int64_t>(flags.duration_s * 1e9));
-  settings.warm_up = std::chrono::nanoseconds(static_cast<std::int64_t>(flags.warm_up_s * 1e9));
-  settings.store_path = flags.store_path;
-  auto address = client::address_of(flags.server.url);
-  if (!address) return report(address.error());
-  settings.address = *address;
-  if (settings.in_process) {
-    if (settings.workload != load::Workload::write) {
-      return report({Code::invalid_argument, "--in-process is for the workload write"});
-    }
-    if (flags.store_path.empty() || settings.modules_path.empty()) {
-      return report({Code::invalid_argument, "--in-process needs --store-path and --modules-path"});
-    }
-    base::log::set_level(base::log::Level::warn);
-  }
+int run_load(const BenchFlags& flags) {
+  const load::Settings& settings = flags.settings;
+  if (settings.in_process) base::log::set_level(base::log::Level::warn);
   std::ofstream plot;
   if (!flags.plot.empty()) {
     plot.open(flags.plot, std::ios::app);  // what is there stays until there is something better
@@ -134,7 +127,7 @@ int run_load(BenchFlags flags) {
   result.machine = load::this_machine();
   result.command_line = command_line();
   result.version = base::version;
-  if (!flags.store_path.empty()) result.file_system = load::file_system_of(flags.store_path);
+  if (!settings.store_path.empty()) result.file_system = load::file_system_of(settings.store_path);
   auto run = load::run(settings, show_progress);
   end_progress();
   if (!run) return report(run.error());
@@ -194,8 +187,8 @@ void add_command_flags(CLI::App& command, BenchFlags& flags) {
       ->capture_default_str();
   command.add_option("--event-type", settings.event_type, "append, coldstart: the type of the events")
       ->capture_default_str();
-  command.add_option("--events", flags.events, "coldstart: events of each stream")->capture_default_str();
-  command.add_option("--streams", flags.streams, "coldstart: how many streams")->capture_default_str();
+  command.add_option("--events", settings.events, "coldstart: events of each stream")->capture_default_str();
+  command.add_option("--streams", settings.streams, "coldstart: how many streams")->capture_default_str();
   command.add_option("--subscribers", settings.subscribers, "subscribe: subscribers beside the callers")
       ->capture_default_str();
   command
@@ -243,23 +236,26 @@ void add_bench(CLI::App& app, Session& session) {
       ->capture_default_str();
   command->add_flag("--in-process", flags->settings.in_process,
                     "No server: run the store and the modules in this process");
-  command->add_option("--store-path", flags->store_path,
+  command->add_option("--store-path", flags->settings.store_path,
                       "in process: the store's folder; else only to say which file system it is on");
   command->add_option("--modules-path", flags->settings.modules_path, "in process: the folder of modules");
   command->add_option("--shards", flags->settings.shards, "in process: shards; 0: one per core")->capture_default_str();
   command->add_flag("--json", flags->json, "Print one JSON object");
   command->add_option("--plot", flags->plot, "Write a picture of the run to this SVG file");
   command->callback([command, flags, &session] {
-    if (command->count("--connections") == 0) {
-      flags->settings.connections =
-          std::min(flags->settings.connections, std::max<std::size_t>(1, flags->settings.callers));
-    }
+    load::Settings& settings = flags->settings;
+    if (command->count("--connections") == 0)
+      settings.connections = std::min(settings.connections, std::max<std::size_t>(1, settings.callers));
+    if (const auto known = workloads.find(flags->workload); known != workloads.end()) settings.workload = known->second;
+    settings.duration = std::chrono::nanoseconds(static_cast<std::int64_t>(flags->duration_s * 1e9));
+    settings.warm_up = std::chrono::nanoseconds(static_cast<std::int64_t>(flags->warm_up_s * 1e9));
+    settings.address = client::address_of(flags->server.url).value();  // which the flag has checked
+    if (auto checked = check(*flags); !checked) throw CLI::ValidationError(checked.error().message);
     if (flags->workload == "fsync") {
       session.exit_code = run_fsync(*flags);
     } else if (flags->workload == "coldstart") {
       session.exit_code = run_cold_start(*flags);
     } else {
-      flags->settings.workload = workloads.at(flags->workload);
       session.exit_code = run_load(*flags);
     }
   });

@@ -98,10 +98,9 @@ double ColdStart::events_per_second() const {
   return static_cast<double>(events) / sorted[sorted.size() / 2];
 }
 
-base::Result<ColdStart> measure_cold_start(const Settings& settings, std::uint64_t events, std::uint64_t streams) {
-  if (events == 0 || events > 10'000'000) return base::fail(Code::invalid_argument, "--events must be 1 to 10000000");
-  if (streams == 0 || streams > 1000) return base::fail(Code::invalid_argument, "--streams must be 1 to 1000");
+base::Result<ColdStart> measure_cold_start(const Settings& settings) {
   if (auto checked = check(settings); !checked) return std::unexpected(checked.error());
+  const std::uint64_t events = settings.events;
   Settings fresh = settings;
   // Entities that no run before this one has used.
   fresh.entity_prefix += "cold" + std::to_string(std::chrono::system_clock::now().time_since_epoch().count()) + "n";
@@ -109,10 +108,10 @@ base::Result<ColdStart> measure_cold_start(const Settings& settings, std::uint64
   if (!connections) return std::unexpected(connections.error());
   Measurement measurement(fresh, **connections);
   ColdStart out{.events = events, .replay_seconds = {}, .warm_seconds = {}};
-  for (std::uint64_t entity = 0; entity < streams; ++entity) {
+  for (std::uint64_t entity = 0; entity < settings.streams; ++entity) {
     if (auto filled = measurement.fill(entity, events); !filled) return std::unexpected(filled.error());
   }
-  for (std::uint64_t entity = 0; entity < streams; ++entity) {
+  for (std::uint64_t entity = 0; entity < settings.streams; ++entity) {
     if (auto cold = measurement.check_cold(entity, events); !cold) return std::unexpected(cold.error());
     auto replay = measurement.execute(entity, events + 1);
     if (!replay) return std::unexpected(replay.error());

@@ -19,9 +19,9 @@ struct ColdStart {
   double events_per_second() const;
 };
 
-// Appends `events` events to each of `streams` new streams, makes sure that their entities are not in memory, and
-// executes one command on each. The settings' `event_type` and payload must be an event that the aggregate can apply.
-// INTERNAL: an answer is wrong, among others an entity's version.
-base::Result<ColdStart> measure_cold_start(const Settings& settings, std::uint64_t events, std::uint64_t streams);
+// Appends events to new streams, makes sure that their entities are not in memory, and executes one command on each.
+// The settings' `event_type` and payload must be an event that the aggregate can apply. INTERNAL: an answer is wrong,
+// among others an entity's version.
+base::Result<ColdStart> measure_cold_start(const Settings& settings);
 
 }  // namespace thalo::load

@@ -61,6 +61,8 @@ base::Result<> check(const Settings& settings) {
   }
   if (!(settings.rate >= 0 && settings.rate <= 1e8)) return wrong("--rate must be 0 to 100000000 a second");
   if (settings.batch == 0 || settings.batch > 4096) return wrong("--batch must be 1 to 4096");
+  if (settings.events == 0 || settings.events > 10'000'000) return wrong("--events must be 1 to 10000000");
+  if (settings.streams == 0 || settings.streams > 1000) return wrong("--streams must be 1 to 1000");
   if (settings.read_percent > 100) return wrong("--read-percent must be 0 to 100");
   if (settings.payload_bytes > (std::size_t{8} << 20)) return wrong("--payload-size must be at most 8388608 bytes");
   if (auto payload = padded(settings.payload, settings.payload_bytes); !payload) {

@@ -25,9 +25,9 @@ enum class Workload : std::uint8_t {
 
 struct Settings {
   Workload workload = Workload::write;
-  std::string address;               // "host:port"
-  bool in_process = false;           // no server and no network: `write` and `mixed` against a runtime in this process
-  std::filesystem::path store_path;  // in process
+  std::string address;                 // "host:port"
+  bool in_process = false;             // no server and no network: `write` against a runtime in this process
+  std::filesystem::path store_path;    // in process; else only to say what it is on
   std::filesystem::path modules_path;  // in process
   std::size_t shards = 0;              // in process; 0: one per core
 
@@ -48,7 +48,9 @@ struct Settings {
   std::uint64_t entities = 1000;
   Distribution distribution = Distribution::uniform;
   std::size_t batch = 256;                 // stream: commands in a message at most; append: events in a call
-  std::string event_type = "Incremented";  // append
+  std::string event_type = "Incremented";  // append, coldstart
+  std::uint64_t events = 100'000;          // coldstart: of each stream
+  std::uint64_t streams = 3;               // coldstart
   unsigned read_percent = 50;              // mixed: how many operations are reads
   std::size_t subscribers = 1;             // subscribe
   std::size_t projections = 0;             // subscribe: members of as many projections, which acknowledge each batch
