@@ -249,6 +249,7 @@ void add_bench(CLI::App& app, Session& session) {
     if (const auto known = workloads.find(flags->workload); known != workloads.end()) settings.workload = known->second;
     settings.duration = std::chrono::nanoseconds(static_cast<std::int64_t>(flags->duration_s * 1e9));
     settings.warm_up = std::chrono::nanoseconds(static_cast<std::int64_t>(flags->warm_up_s * 1e9));
+    settings.timeout = std::chrono::milliseconds(std::min<std::uint64_t>(flags->server.timeout_ms, 86'400'000));
     settings.address = client::address_of(flags->server.url).value();  // which the flag has checked
     if (auto checked = check(*flags); !checked) throw CLI::ValidationError(checked.error().message);
     if (flags->workload == "fsync") {

@@ -104,7 +104,7 @@ base::Result<ColdStart> measure_cold_start(const Settings& settings) {
   Settings fresh = settings;
   // Entities that no run before this one has used.
   fresh.entity_prefix += "cold" + std::to_string(std::chrono::system_clock::now().time_since_epoch().count()) + "n";
-  auto connections = Connections::open(settings.address, 1);
+  auto connections = Connections::open(settings.address, 1, settings.timeout);
   if (!connections) return std::unexpected(connections.error());
   Measurement measurement(fresh, **connections);
   ColdStart out{.events = events, .replay_seconds = {}, .warm_seconds = {}};

@@ -16,8 +16,6 @@ namespace {
 using base::Code;
 using Clock = std::chrono::steady_clock;
 
-constexpr std::chrono::seconds connect_timeout{10};
-
 class OneCall final : public net::ClientCall {
  public:
   void on_message(std::string_view message) override { message_ = message; }
@@ -36,12 +34,13 @@ class OneCall final : public net::ClientCall {
 
 }  // namespace
 
-base::Result<std::unique_ptr<Connections>> Connections::open(const std::string& address, std::size_t count) {
+base::Result<std::unique_ptr<Connections>> Connections::open(const std::string& address, std::size_t count,
+                                                             std::chrono::milliseconds timeout) {
   std::unique_ptr<Connections> out(new Connections);
   out->epoll_ = ::epoll_create1(EPOLL_CLOEXEC);
   out->members_.reserve(count);
   for (std::size_t index = 0; index < count; ++index) {
-    auto connection = net::ClientConnection::connect(address, connect_timeout);
+    auto connection = net::ClientConnection::connect(address, timeout);
     if (!connection) {
       return base::fail(connection.error().code, "connection " + std::to_string(index + 1) + " of " +
                                                      std::to_string(count) + ": " + connection.error().message);
@@ -119,7 +118,7 @@ base::Result<std::string> Connections::call(std::string_view path, std::string_v
 
 base::Result<std::string> call_and_wait(const std::string& address, std::string_view path, std::string_view message,
                                         std::chrono::milliseconds timeout) {
-  auto connections = Connections::open(address, 1);
+  auto connections = Connections::open(address, 1, timeout);
   if (!connections) return std::unexpected(connections.error());
   return (*connections)->call(path, message, timeout);
 }

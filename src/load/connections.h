@@ -13,9 +13,10 @@ namespace thalo::load {
 
 class Connections {
  public:
-  // Opens `count` connections to `address`. Errors are those of ClientConnection::connect, or say that the process may
-  // not open so many.
-  static base::Result<std::unique_ptr<Connections>> open(const std::string& address, std::size_t count);
+  // Opens `count` connections to `address`, each within `timeout`. Errors are those of ClientConnection::connect, or
+  // say that the process may not open so many.
+  static base::Result<std::unique_ptr<Connections>> open(const std::string& address, std::size_t count,
+                                                         std::chrono::milliseconds timeout);
   ~Connections();
 
   std::size_t size() const { return members_.size(); }

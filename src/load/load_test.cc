@@ -358,6 +358,13 @@ TEST(Run, IsAtFaultWhenTheStoreHasOtherEventsThanWereAcknowledged) {
   EXPECT_THAT(run.fault(), HasSubstr("wrong"));
 }
 
+TEST(Run, IsAtFaultWhenTheStoreCannotBeAskedAfterwards) {
+  load::Run run(window(milliseconds(100)));
+  run.events_before = 10;
+  run.store_error = "nobody answers";
+  EXPECT_THAT(run.fault(), HasSubstr("nobody answers"));
+}
+
 TEST(Run, IsAtFaultWhenOperationsFailedOrNoneWasDoneButNotWhenSomeWereRefused) {
   const Window span = window(milliseconds(100));
   const auto fault_of = [&](const std::vector<Outcome>& outcomes) {

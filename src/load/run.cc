@@ -23,7 +23,6 @@ namespace {
 using Clock = std::chrono::steady_clock;
 using std::chrono::nanoseconds;
 
-constexpr std::chrono::milliseconds call_timeout{30000};
 constexpr std::chrono::milliseconds progress_interval{200};
 constexpr nanoseconds interval_min = std::chrono::milliseconds(100);
 constexpr int intervals_max = 100;
@@ -42,8 +41,8 @@ std::size_t share(std::size_t whole, std::size_t parts, std::size_t index) {
   return whole / parts + (index < whole % parts ? 1 : 0);
 }
 
-base::Result<std::uint64_t> head_of(const std::string& address) {
-  auto answer = call_and_wait(address, head_path, {}, call_timeout);
+base::Result<std::uint64_t> head_of(const Settings& settings) {
+  auto answer = call_and_wait(settings.address, head_path, {}, settings.timeout);
   if (!answer) return std::unexpected(answer.error());
   FieldReader fields(*answer);
   while (fields.next()) {
@@ -56,7 +55,7 @@ base::Result<std::uint64_t> head_of(const std::string& address) {
 base::Result<> try_command(const Settings& settings) {
   Requests requests(settings, settings.seed);
   const std::string request(requests.execute(0));
-  auto answer = call_and_wait(settings.address, "/thalo.v1.Entities/DryRun", request, call_timeout);
+  auto answer = call_and_wait(settings.address, "/thalo.v1.Entities/DryRun", request, settings.timeout);
   if (!answer) {
     return base::fail(answer.error().code, "a trial of the command " + settings.category + " " + settings.command +
                                                " " + requests.payload() + " failed: " + answer.error().message);
@@ -83,7 +82,8 @@ class Target {
     const std::size_t callers = share(settings.callers, settings.threads, index);
     const std::uint64_t seed = settings.seed + index * 1000;
     if (in_process_ != nullptr) return in_process_->transport(callers, seed);
-    auto connections = Connections::open(settings.address, share(settings.connections, settings.threads, index));
+    auto connections =
+        Connections::open(settings.address, share(settings.connections, settings.threads, index), settings.timeout);
     if (!connections) return std::unexpected(connections.error());
     return make_network_transport(settings, callers, *std::move(connections), seed);
   }
@@ -91,7 +91,7 @@ class Target {
   base::Result<std::optional<std::uint64_t>> events(const Settings& settings) {
     if (in_process_ != nullptr) return in_process_->head();
     if (settings.workload == Workload::empty) return std::nullopt;
-    auto head = head_of(settings.address);
+    auto head = head_of(settings);
     if (!head) return std::unexpected(head.error());
     return *head;
   }
@@ -141,6 +141,7 @@ std::string Run::fault() const {
     return std::to_string(undone) + " operations failed or had no answer";
   if (total[Outcome::refused] > 0 && total[Outcome::refused] == total.operations())
     return "every operation was refused";
+  if (!store_error.empty()) return "what the store has now is unknown: " + store_error;
   if (stored > total.events) {
     return "the store has " + std::to_string(stored) + " new events, but only " + std::to_string(total.events) +
            " were acknowledged; does somebody else write to it?";
@@ -171,7 +172,9 @@ base::Result<std::unique_ptr<Run>> run(const Settings& wanted, const ProgressCal
   const Window window = window_of(settings, begin);
   std::vector<std::unique_ptr<Driver>> drivers;
   for (std::size_t index = 0; index < settings.threads; ++index) {
-    Pace pace{.rate = settings.rate / static_cast<double>(settings.threads), .begin = begin};
+    Pace pace{.rate = settings.rate / static_cast<double>(settings.threads),
+              .begin = begin,
+              .drain_timeout = settings.timeout};
     if (settings.operations > 0) pace.operations_max = share(settings.operations, settings.threads, index);
     drivers.push_back(std::make_unique<Driver>(window, pace));
   }
@@ -195,10 +198,13 @@ base::Result<std::unique_ptr<Run>> run(const Settings& wanted, const ProgressCal
   }
   for (const auto& transport : transports) transport->clean_up();
   transports.clear();
-  auto after = target->events(settings);
-  if (!after) return std::unexpected(after.error());
   out->events_before = *before;
-  out->events_after = *after;
+  // What was measured before the server went away counts.
+  if (auto after = target->events(settings)) {
+    out->events_after = *after;
+  } else {
+    out->store_error = after.error().message;
+  }
   return out;
 }
 

@@ -20,9 +20,10 @@ struct Run {
   double seconds = 0;      // measured
   double cpu_seconds = 0;  // of this process, from the warm-up to the last answer
   std::uint64_t never_begun = 0;
-  // The number of events in the store before and after; absent when the server has no store.
+  // The number of events in the store before and after; absent when the server has no store, or did not say.
   std::optional<std::uint64_t> events_before;
   std::optional<std::uint64_t> events_after;
+  std::string store_error;  // why it did not, after the run
 
   // Why the figures cannot be trusted: answers that are wrong, events that are missing in the store or that nobody
   // asked for, operations that failed or were not answered. Empty when everything is right. Refused operations are no

@@ -36,7 +36,8 @@ struct Settings {
   std::size_t threads = 1;
   std::chrono::nanoseconds duration{std::chrono::seconds{10}};
   std::chrono::nanoseconds warm_up{std::chrono::seconds{2}};
-  std::uint64_t operations = 0;  // ends after so many, if the duration has not ended yet; 0: no limit
+  std::chrono::milliseconds timeout{30000};  // for the answers that are still to come when the duration has ended
+  std::uint64_t operations = 0;              // ends after so many, if the duration has not ended yet; 0: no limit
   double rate = 0;  // operations a second whether or not the last ones are answered; 0: as fast as answers come
   std::uint64_t seed = 1;
 

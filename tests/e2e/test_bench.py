@@ -5,7 +5,7 @@ import os
 import subprocess
 
 import pytest
-from harness import BUILD, ROOT, add_module, runtime, thalo
+from harness import BUILD, CLI, PATIENCE, ROOT, add_module, runtime, thalo, wait_for
 
 SHORT = ("--duration", "1", "--warm-up", "0.2")
 LONG = ("--duration", "600", "--warm-up", "0")  # ended by --operations
@@ -209,6 +209,23 @@ def test_operations_that_fail_fail_the_run(server, flags, why):
     assert done.returncode == 1 and "the figures cannot be trusted: " in done.stderr
     result = json.loads(done.stdout)
     assert result["fault"] and next(iter(result["errors"])).startswith(why)
+
+
+@pytest.mark.parametrize("workload", ["write", "mixed", "subscribe"])
+def test_what_was_measured_is_reported_when_the_server_dies(tmp_path, workload):
+    add_module(tmp_path)
+    plot = tmp_path / "run.svg"
+    with runtime(tmp_path) as server:
+        command = [CLI, "bench", workload, "--url", f"http://{server.target}", "--json", "--plot", plot, *LONG]
+        load = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        wait_for(server.all_events, "events")
+        server.kill()
+        out, errors = load.communicate(timeout=PATIENCE)
+    assert load.returncode == 1 and "the figures cannot be trusted: " in errors
+    result = json.loads(out)
+    assert result["total"]["unknown"] > 0 and result["fault"] in errors
+    assert "store" not in result
+    assert plot.read_text().startswith("<svg")
 
 
 @pytest.mark.parametrize(
