@@ -16,6 +16,7 @@ find_package(Protobuf REQUIRED)
 find_package(gRPC REQUIRED)
 find_package(PkgConfig REQUIRED)
 pkg_check_modules(NGHTTP2 REQUIRED IMPORTED_TARGET libnghttp2)
+pkg_check_modules(SODIUM REQUIRED IMPORTED_TARGET libsodium)
 # Relays: a kind is built in where its library is there.
 pkg_check_modules(HIREDIS IMPORTED_TARGET hiredis)
 pkg_check_modules(LIBNATS IMPORTED_TARGET libnats)

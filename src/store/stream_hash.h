@@ -2,11 +2,13 @@
 #pragma once
 
 #include <cstdint>
-#include <functional>
 #include <string_view>
 
 namespace thalo::store {
 
-inline std::uint64_t stream_hash(std::string_view stream) { return std::hash<std::string_view>{}(stream); }
+// SipHash-2-4 with a random key of this process (Aumasson and Bernstein, "SipHash: a fast short-input PRF", 2012): who
+// chooses names cannot choose any that share a hash, and so slow down everybody's look-ups. Not for anything that
+// outlives the process. Any thread.
+std::uint64_t stream_hash(std::string_view stream);
 
 }  // namespace thalo::store
