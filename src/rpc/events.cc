@@ -5,6 +5,7 @@
 #include <optional>
 #include <utility>
 
+#include "feed/filter.h"
 #include "model/stream_name.h"
 #include "rpc/server_stream.h"
 #include "rpc/translate.h"
@@ -18,6 +19,7 @@ constexpr std::size_t batch_size_bytes = 64 << 10;
 constexpr std::uint64_t scan_events_max = 100'000;
 
 constexpr std::uint64_t streams_per_message_max = 1000;
+constexpr std::size_t stream_name_bytes_max = model::category_size_bytes_max + 1 + model::entity_id_size_bytes_max;
 
 std::uint64_t limit_of(std::uint64_t limit) { return limit == 0 ? UINT64_MAX : limit; }
 
@@ -85,12 +87,12 @@ class StreamSource final : public BatchSource {
 // ReadAll: the events that exist when it starts.
 class AllSource final : public BatchSource {
  public:
-  AllSource(store::Store& store, const v1::ReadAllRequest& request)
-      : store_(store), next_(request.from()), end_(store.head()), left_(limit_of(request.limit())) {
-    filter_.categories.assign(request.categories().begin(), request.categories().end());
-    filter_.types.assign(request.types().begin(), request.types().end());
-    filter_.streams.assign(request.streams().begin(), request.streams().end());
-  }
+  AllSource(store::Store& store, const v1::ReadAllRequest& request, store::Filter filter)
+      : store_(store),
+        filter_(std::move(filter)),
+        next_(request.from()),
+        end_(store.head()),
+        left_(limit_of(request.limit())) {}
 
   base::Result<Batch> next() override {
     if (next_ >= end_ || left_ == 0) return Batch{{}, true};
@@ -119,7 +121,7 @@ class AllSource final : public BatchSource {
 
  private:
   store::Store& store_;
-  store::Filter filter_;
+  const store::Filter filter_;
   model::GlobalPosition next_;
   const model::GlobalPosition end_;
   std::uint64_t left_;
@@ -202,7 +204,12 @@ void add_events(net::Router& methods, store::Store& store, command::Router& comm
     return std::make_unique<BatchStreamHandler<v1::ReadAllRequest>>(
         std::move(stream), executor,
         [&store](const v1::ReadAllRequest& request) -> base::Result<std::unique_ptr<BatchSource>> {
-          return std::make_unique<AllSource>(store, request);
+          feed::Filter filter(1);
+          filter[0].categories.assign(request.categories().begin(), request.categories().end());
+          filter[0].types.assign(request.types().begin(), request.types().end());
+          filter[0].streams.assign(request.streams().begin(), request.streams().end());
+          if (auto legal = feed::check_filter(filter); !legal) return std::unexpected(legal.error());
+          return std::make_unique<AllSource>(store, request, std::move(filter[0]));
         });
   });
   methods.streaming("/thalo.v1.Events/ListStreams", [&store, &executor](net::Stream stream) {
@@ -211,6 +218,11 @@ void add_events(net::Router& methods, store::Store& store, command::Router& comm
         [&store](v1::ListStreamsRequest request) -> base::Result<std::unique_ptr<BatchSource>> {
           if (!request.category().empty()) {
             if (auto legal = model::check_category(request.category()); !legal) return std::unexpected(legal.error());
+          }
+          if (request.after().size() > stream_name_bytes_max) {
+            return base::fail(base::Code::invalid_argument, "after has " + std::to_string(request.after().size()) +
+                                                                " bytes; a stream's name has at most " +
+                                                                std::to_string(stream_name_bytes_max));
           }
           return std::make_unique<StreamsSource>(store, std::move(request));
         });

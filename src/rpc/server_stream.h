@@ -63,6 +63,7 @@ class BatchStreamHandler final : public net::StreamHandler {
     if (pump_->started()) return pump_->finish({base::Code::invalid_argument, "the method takes one request"});
     auto request = parse<Request>(message);
     if (!request) return pump_->finish(std::move(request.error()));
+    request->DiscardUnknownFields();  // the source may keep the request for as long as the call lasts
     auto source = open_(*std::move(request));
     if (!source) return pump_->finish(std::move(source.error()));
     pump_->start(*std::move(source));

@@ -1,6 +1,58 @@
 #include "rpc/translate.h"
 
+#include <google/protobuf/io/coded_stream.h>
+
 namespace thalo::rpc {
+namespace {
+
+using google::protobuf::Descriptor;
+
+// Takes what is found of fields, known or not, and of those of the messages in them, off `left` until none is left.
+// Stops at bytes at which the parser would stop too.
+void count_fields(std::string_view bytes, const Descriptor& type, std::size_t& left) {
+  google::protobuf::io::CodedInputStream in(reinterpret_cast<const std::uint8_t*>(bytes.data()),
+                                            static_cast<int>(bytes.size()));
+  while (left > 0) {
+    const std::uint32_t tag = in.ReadTag();
+    if (tag == 0) return;
+    --left;
+    std::uint64_t number = 0;
+    std::uint32_t size = 0;
+    switch (tag & 7) {
+      case 0:
+        if (!in.ReadVarint64(&number)) return;
+        break;
+      case 1:
+        size = 8;
+        break;
+      case 2: {
+        if (!in.ReadVarint32(&size)) return;
+        const auto* const field = type.FindFieldByNumber(static_cast<int>(tag >> 3));
+        if (field == nullptr || field->message_type() == nullptr) break;
+        count_fields(bytes.substr(static_cast<std::size_t>(in.CurrentPosition()), size), *field->message_type(), left);
+        break;
+      }
+      case 5:
+        size = 4;
+        break;
+      default:  // the begin or the end of a group, whose fields are counted here
+        break;
+    }
+    if (!in.Skip(static_cast<int>(size))) return;
+  }
+}
+
+}  // namespace
+
+base::Result<> check_fields(std::string_view bytes, const Descriptor& type) {
+  if (bytes.size() / 2 <= request_fields_max) return {};  // a field has two bytes or more
+  std::size_t left = request_fields_max + 1;
+  count_fields(bytes, type, left);
+  if (left > 0) return {};
+  return base::fail(base::Code::invalid_argument, "the " + type.full_name() + " message has more than " +
+                                                      std::to_string(request_fields_max) +
+                                                      " fields, those of the messages in it included; split it");
+}
 
 std::string store_id_text(const model::StoreId& id) {
   static constexpr char hex[] = "0123456789abcdef";

@@ -24,9 +24,17 @@ command::ExecuteRequest from_wire(v1::ExecuteRequest& request);
 // The message of Thalo 0.8. Its `id` is unique, as there: the global position.
 void to_wire(const model::EventView& event, ::thalo::Message& out);
 
-// Parses a request; INVALID_ARGUMENT when the bytes are no message of that type.
+// Of one request, those of its commands, events and so on included. Two bytes may be a field, which takes a hundred
+// times as much when it is parsed.
+inline constexpr std::size_t request_fields_max = 200'000;
+
+// INVALID_ARGUMENT: the bytes have more fields than a request may have.
+base::Result<> check_fields(std::string_view bytes, const google::protobuf::Descriptor& type);
+
+// Parses a request; INVALID_ARGUMENT when the bytes are no message of that type, or have too many fields.
 template <class Message>
 base::Result<> parse_into(Message& message, std::string_view bytes) {
+  if (auto legal = check_fields(bytes, *Message::descriptor()); !legal) return legal;
   if (message.ParseFromArray(bytes.data(), static_cast<int>(bytes.size()))) return {};
   return base::fail(
       base::Code::invalid_argument,

@@ -1,9 +1,11 @@
 """Bad input of every kind: a clear error that names the field or file, nothing stored, nothing lost."""
 
 import os
+import re
 import socket
 import subprocess
 import time
+from pathlib import Path
 
 import grpc
 import pytest
@@ -47,6 +49,39 @@ def test_bytes_that_are_no_message(server):
     call = server.channel.unary_unary("/thalo.v1.Commands/Execute")
     code, details = failure(lambda: call(b"\xff\xff\xff"))
     assert code == CODES.INVALID_ARGUMENT and "not a thalo.v1.ExecuteRequest message" in details
+
+
+def peak_mib(server):
+    return int(re.search(r"VmHWM:\s+(\d+)", Path(f"/proc/{server.process.pid}/status").read_text())[1]) >> 10
+
+
+@pytest.mark.parametrize(
+    "method, field",
+    [
+        ("Events/Append", b"\x1a\x00"),
+        ("Commands/ExecuteStream", b"\x0a\x00"),
+        ("Events/ReadAll", b"\x12\x00"),
+        ("Commands/Execute", b"\x7a\x00"),  # a field that nobody knows
+    ],
+    ids=["events", "commands", "filter", "unknown"],
+)
+def test_a_request_of_millions_of_fields_costs_little_more_than_its_bytes(server, method, field):
+    before = peak_mib(server)
+    call = server.channel.stream_stream(f"/thalo.v1.{method}")
+    code, details = failure(lambda: list(call(iter([field * 5_000_000]), compression=grpc.Compression.Gzip, timeout=60)))
+    assert code == CODES.INVALID_ARGUMENT and "more than 200000 fields" in details, details
+    assert peak_mib(server) - before < 200
+
+
+def test_read_all_and_list_streams_keep_no_more_than_a_filter_may_have(server):
+    stub = events_pb2_grpc.EventsStub(server.channel)
+    code, details = failure(lambda: list(stub.ReadAll(events_pb2.ReadAllRequest(types=["A"] * 1001))))
+    assert code == CODES.INVALID_ARGUMENT and "the filter has 1001 categories, types and streams" in details
+    code, details = failure(lambda: list(stub.ReadAll(events_pb2.ReadAllRequest(categories=["no-category"]))))
+    assert code == CODES.INVALID_ARGUMENT and "categories[0]" in details
+    code, details = failure(lambda: list(stub.ListStreams(events_pb2.ListStreamsRequest(after="x" * 386))))
+    assert code == CODES.INVALID_ARGUMENT and "after has 386 bytes" in details
+    assert list(stub.ListStreams(events_pb2.ListStreamsRequest(after="x" * 385))) == []
 
 
 def test_unknown_method_and_service(server):
