@@ -224,7 +224,12 @@ void LoopFeed::hear(const Outbox& outbox) {
   if (said.too_much) {
     base::log::warn("a member says more than its window can explain, and is let go",
                     {{"projection", outbox->projection()}});
-    return note_left(outbox);
+    if (said.messages.back().kind == MemberOutbox::Message::Kind::leave) return note_left(outbox);
+    if (HostedProjection* const projection = find(outbox->projection()))
+      projection->stop_member(outbox->member(), {Code::resource_exhausted,
+                                                 "this member says more than its window can explain, and is let go; "
+                                                 "say something about an event once, and join again"});
+    return;
   }
   for (MemberOutbox::Message& message : said.messages) {
     HostedProjection* const projection = find(outbox->projection());

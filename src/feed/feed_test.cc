@@ -656,16 +656,46 @@ TEST_F(FeedTest, AStoreThatFailsStopsItsProjections) {
   EXPECT_THAT(reason.message, HasSubstr("no space"));
 }
 
-TEST_F(FeedTest, AMemberThatSaysTooMuchIsLetGo) {
+// Keeps the feed's thread, when it has been sent something, until all is said that is to be said meanwhile.
+class HeldUpConsumer final : public Consumer {
+ public:
+  void on_events(const Delivery&) override {
+    sent.set_value();
+    may_go_on.get_future().wait();
+  }
+  void on_stopped(const base::Error& reason) override { stopped.set_value(reason.code); }
+  std::promise<void> sent;
+  std::promise<void> may_go_on;
+  std::promise<Code> stopped;
+};
+
+TEST_F(FeedTest, AMemberThatSaysTooMuchIsLetGoAndTold) {
   append("x-1", 1);
-  auto consumer = std::make_shared<TestConsumer>();
-  auto membership = join(consumer, {.events = 1});
-  consumer->wait_for_events(1);
+  auto consumer = std::make_shared<HeldUpConsumer>();
+  auto membership = *feed_->join({.name = "p", .window = {.events = 1}}, consumer);
+  consumer->sent.get_future().wait();
+  for (int i = 0; i < 2000; ++i) membership->fail(1, 0, "again");
+  consumer->may_go_on.set_value();
+  auto stopped = consumer->stopped.get_future();
+  ASSERT_EQ(stopped.wait_for(patience), std::future_status::ready);
+  EXPECT_EQ(stopped.get(), Code::resource_exhausted);
   auto other = std::make_shared<TestConsumer>();
-  auto second = join(other, {.events = 1});
-  for (int i = 0; i < 1'000'000; ++i) membership->fail(1, 0, "again");
-  membership->leave();
+  auto others = join(other);
   other->wait_for_events(1);
+}
+
+TEST_F(FeedTest, AMemberThatSaysTooMuchAndLeavesIsNotToldAnyMore) {
+  append("x-1", 1);
+  auto consumer = std::make_shared<HeldUpConsumer>();
+  auto membership = *feed_->join({.name = "p", .window = {.events = 1}}, consumer);
+  consumer->sent.get_future().wait();
+  for (int i = 0; i < 2000; ++i) membership->fail(1, 0, "again");
+  membership->leave();
+  consumer->may_go_on.set_value();
+  auto other = std::make_shared<TestConsumer>();
+  auto others = join(other);
+  other->wait_for_events(1);
+  EXPECT_EQ(consumer->stopped.get_future().wait_for(std::chrono::seconds(0)), std::future_status::timeout);
 }
 
 TEST_F(FeedTest, AMembersLimitAndAProjectionsLimitAreSaid) {

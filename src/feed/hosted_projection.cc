@@ -55,6 +55,14 @@ void HostedProjection::leave(MemberId member) {
   settle();
 }
 
+void HostedProjection::stop_member(MemberId member, const base::Error& reason) {
+  const auto found = members_.find(member);
+  if (found == members_.end()) return;
+  const auto consumer = found->second.consumer;
+  leave(member);
+  consumer->on_stopped(reason);
+}
+
 void HostedProjection::stop_members(const base::Error& reason) {
   follow_reader();
   for (auto& [member, link] : std::exchange(members_, {})) {

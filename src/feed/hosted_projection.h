@@ -42,6 +42,7 @@ class HostedProjection final : private Reader {
   void acknowledge(MemberId member, std::optional<std::uint64_t> delivery, model::GlobalPosition position);
   void fail(MemberId member, std::optional<std::uint64_t> delivery, model::GlobalPosition position, std::string reason);
   void take_stream_events(const StreamEvents& events);
+  void stop_member(MemberId member, const base::Error& reason);
   void stop_members(const base::Error& reason);
   void send_heartbeats();
   std::size_t member_count() const { return members_.size(); }

@@ -84,8 +84,9 @@ class Consumer {
   virtual void on_heartbeat(model::GlobalPosition cursor, model::GlobalPosition head) { (void)cursor, (void)head; }
   // The membership has ended and nothing follows. INVALID_ARGUMENT, FAILED_PRECONDITION: the projection has another
   // filter (both are shown), or what was acknowledged was not sent to this member. NOT_FOUND: it was deleted.
-  // RESOURCE_EXHAUSTED: too many projections or members. UNAVAILABLE: the feed stops, or the store refuses writes; join
-  // again later. DATA_LOSS: an event cannot be read. Not called after leave().
+  // RESOURCE_EXHAUSTED: too many projections or members, or it says more than its window can explain. UNAVAILABLE: the
+  // feed stops, or the store refuses writes; join again later. DATA_LOSS: an event cannot be read. Not called after
+  // leave().
   virtual void on_stopped(const base::Error& reason) = 0;
 };
 
