@@ -161,6 +161,9 @@ class WiredRuntime final : public Runtime {
     listener.addresses = addresses_of(options_);
     listener.threads = options_.net_threads;
     listener.receive_message_bytes_max = options_.message_size_bytes_max;
+    // A connection may send two of the largest at once.
+    listener.connection_receive_bytes_max =
+        std::max(listener.connection_receive_bytes_max, 2 * options_.message_size_bytes_max);
     if (const std::size_t most = env::connections_max(); most < listener.connections_max) {
       listener.connections_max = most;
       log::warn("few files and connections may be open at once: raise `ulimit -Hn` (systemd: LimitNOFILE)",

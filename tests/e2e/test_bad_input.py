@@ -143,6 +143,15 @@ def test_message_too_large(folder):
         assert server.execute("counter", "a", "Increment", '{"amount":1}').accepted.version == 1
 
 
+def test_a_message_may_be_as_large_as_its_limit_says(folder):
+    limit = 100 << 20
+    with runtime(folder, "--message-size-limit", str(limit)) as server:
+        with grpc.insecure_channel(server.target, options=[("grpc.max_send_message_length", -1)]) as channel:
+            event = events_pb2.NewEvent(type="A", data='"%s"' % ("x" * (limit - 1000)))
+            appends = [events_pb2_grpc.EventsStub(channel).Append.future(events_pb2.AppendRequest(stream=f"x-{i}", events=[event])) for i in range(2)]
+            assert ["an append to stream" in call.exception().details() for call in appends] == [True, True], "they are read, and then too large as appends"
+
+
 def test_read_stream_names_the_field(server):
     code, details = failure(lambda: server.events("counter"))
     assert code == CODES.INVALID_ARGUMENT and "no '-'" in details
