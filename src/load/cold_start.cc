@@ -16,7 +16,8 @@ using base::Code;
 using Clock = std::chrono::steady_clock;
 
 constexpr std::chrono::minutes timeout{10};
-constexpr std::uint64_t events_a_call = 1000;
+constexpr std::uint64_t events_a_call_max = 1000;
+constexpr std::uint64_t bytes_a_call = std::uint64_t{16} << 20;
 
 // The fields of proto/thalo/v1.
 enum DescribeRequestField : unsigned { describe_category = 1, describe_id };
@@ -48,6 +49,8 @@ class Measurement {
   base::Result<> fill(std::uint64_t entity, std::uint64_t events) {
     Settings batch = settings_;
     batch.workload = Workload::append;
+    const std::uint64_t events_a_call =
+        std::clamp<std::uint64_t>(bytes_a_call / requests_.payload().size(), 1, events_a_call_max);
     for (std::uint64_t stored = 0; stored < events; stored += batch.batch) {
       batch.batch = std::min(events_a_call, events - stored);
       Requests requests(batch, batch.seed);

@@ -251,6 +251,39 @@ TEST(Settings, WrongOnesAreNamed) {
   EXPECT_THAT(check(settings).error().message, HasSubstr("--rate"));
 }
 
+TEST(Settings, ARateIsNoneOrOneWhoseTimesTheClockCanTell) {
+  Settings settings;
+  for (const double rate : {0.0, 0.001, 1e8}) {
+    settings.rate = rate;
+    EXPECT_TRUE(check(settings)) << rate;
+  }
+  for (const double rate : {-1.0, 1e-10, 2e8}) {
+    settings.rate = rate;
+    ASSERT_FALSE(check(settings)) << rate;
+    EXPECT_THAT(check(settings).error().message, HasSubstr("--rate must be 0 or 0.001 to")) << rate;
+  }
+}
+
+TEST(Settings, WhatNoMemoryHoldsIsRefused) {
+  Settings settings;
+  settings.shards = 1024;
+  EXPECT_TRUE(check(settings));
+  settings.shards = 100'000;
+  EXPECT_THAT(check(settings).error().message, HasSubstr("--shards must be 0 to 1024"));
+  settings = {};
+  settings.workload = Workload::append;
+  settings.callers = settings.connections = 1;
+  settings.batch = 4096;
+  settings.payload_bytes = 256 << 10;
+  EXPECT_TRUE(check(settings));
+  settings.payload_bytes = 8 << 20;
+  EXPECT_THAT(check(settings).error().message, HasSubstr("34359738368 bytes under way at once"));
+  settings.workload = Workload::write;
+  EXPECT_TRUE(check(settings));
+  settings.callers = 1'000'000;
+  EXPECT_THAT(check(settings).error().message, HasSubstr("8388608000000 bytes under way at once"));
+}
+
 TEST(Settings, APayloadIsFilledUpToItsSize) {
   EXPECT_EQ(padded("{}", 16).value(), R"({"padding":"xx"})");
   EXPECT_EQ(padded(R"({"a":{"b":1} })", 0).value(), R"({"a":{"b":1} })");

@@ -59,14 +59,22 @@ base::Result<> check(const Settings& settings) {
   if (settings.warm_up < seconds(0) || settings.warm_up > std::chrono::hours(1)) {
     return wrong("--warm-up must be 0 to 3600 seconds");
   }
-  if (!(settings.rate >= 0 && settings.rate <= 1e8)) return wrong("--rate must be 0 to 100000000 a second");
+  // A slower one is due at no time that the clock can tell.
+  if (settings.rate != 0 && !(settings.rate >= 0.001 && settings.rate <= 1e8))
+    return wrong("--rate must be 0 or 0.001 to 100000000 a second");
+  if (settings.shards > 1024) return wrong("--shards must be 0 to 1024");
   if (settings.batch == 0 || settings.batch > 4096) return wrong("--batch must be 1 to 4096");
   if (settings.events == 0 || settings.events > 10'000'000) return wrong("--events must be 1 to 10000000");
   if (settings.streams == 0 || settings.streams > 1000) return wrong("--streams must be 1 to 1000");
   if (settings.read_percent > 100) return wrong("--read-percent must be 0 to 100");
   if (settings.payload_bytes > (std::size_t{8} << 20)) return wrong("--payload-size must be at most 8388608 bytes");
-  if (auto payload = padded(settings.payload, settings.payload_bytes); !payload) {
-    return std::unexpected(payload.error());
+  const auto payload = padded(settings.payload, settings.payload_bytes);
+  if (!payload) return std::unexpected(payload.error());
+  const std::size_t under_way =
+      payload->size() * settings.callers * (settings.workload == Workload::append ? settings.batch : 1);
+  if (writes(settings.workload) && under_way > std::size_t{1} << 30) {
+    return wrong("--callers, --batch and --payload-size make " + std::to_string(under_way) +
+                 " bytes under way at once; 1073741824 is the most");
   }
   if (settings.workload == Workload::subscribe && settings.threads > 1) {
     return wrong("subscribe needs --threads 1: the thread that writes an event times its delivery");

@@ -101,6 +101,13 @@ def test_a_cold_entity_is_replayed_whole(server):
     assert len(result["replay_seconds"]) == 2 and result["events_per_second"] > 0
 
 
+def test_a_cold_entity_may_have_large_events(server):
+    """More together than the server takes in one call."""
+    flags = ["--events", "40", "--streams", "1", "--payload-size", "1000000"]
+    done = thalo("bench", "coldstart", "--url", f"http://{server.target}", "--json", *flags)
+    assert done.returncode == 0, done.stderr
+
+
 def test_reads_see_every_event_in_order(server):
     bench(server, "write")
     result = bench(server, "read", "--callers", "2", "--connections", "2", "--operations", "2", times=LONG)
@@ -237,7 +244,7 @@ def test_what_was_measured_is_reported_when_the_server_dies(tmp_path, workload):
         (["write", "--callers", "2", "--connections", "3"], "more than --callers 2"),
         (["write", "--duration", "0"], "--duration must be 0.1 to 86400 seconds"),
         (["write", "--rate", "fast"], "--rate"),
-        (["write", "--rate", "-1"], "--rate must be 0 to 100000000 a second"),
+        (["write", "--rate", "-1"], "--rate must be 0 or 0.001 to 100000000 a second"),
         (["write", "--payload", "[1]"], "--payload is not a JSON object"),
         (["write", "--payload-size", "3"], "too small for --payload"),
         (["write", "--distribution", "gaussian"], "gaussian"),
