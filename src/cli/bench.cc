@@ -110,6 +110,24 @@ int run_cold_start(const BenchFlags& flags) {
   return exit_ok;
 }
 
+// A command that would be executed shows that the aggregate is served and takes it; nothing is stored.
+base::Result<> try_command(const BenchFlags& flags) {
+  const load::Settings& settings = flags.settings;
+  client::Command command;
+  command.category = settings.category;
+  command.id = settings.entity_prefix + "0";
+  command.name = settings.command;
+  command.payload = load::padded(settings.payload, settings.payload_bytes).value();  // which has been checked
+  auto client = connect(flags.server);
+  if (!client) return std::unexpected(client.error());
+  const auto tried = (*client)->dry_run(command);
+  if (tried) return {};
+  base::Error error = tried.error();
+  error.message = "a trial of the command " + command.category + " " + command.name + " " + command.payload +
+                  " failed: " + error.message;
+  return std::unexpected(error);
+}
+
 base::Error cannot_write(const std::string& path) {
   return {Code::unavailable, "cannot write " + path + ": " + std::generic_category().message(errno), true};
 }
@@ -117,6 +135,9 @@ base::Error cannot_write(const std::string& path) {
 int run_load(const BenchFlags& flags) {
   const load::Settings& settings = flags.settings;
   if (settings.in_process) base::log::set_level(base::log::Level::warn);
+  if (!settings.in_process && load::writes(settings.workload) && settings.workload != load::Workload::append) {
+    if (auto tried = try_command(flags); !tried) return report(tried.error());
+  }
   std::ofstream plot;
   if (!flags.plot.empty()) {
     plot.open(flags.plot, std::ios::app);  // what is there stays until there is something better

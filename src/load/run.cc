@@ -51,18 +51,6 @@ base::Result<std::uint64_t> head_of(const Settings& settings) {
   return std::uint64_t{0};
 }
 
-// A command that would be accepted shows that the aggregate is served and takes it; nothing is stored.
-base::Result<> try_command(const Settings& settings) {
-  Requests requests(settings, settings.seed);
-  const std::string request(requests.execute(0));
-  auto answer = call_and_wait(settings.address, "/thalo.v1.Entities/DryRun", request, settings.timeout);
-  if (!answer) {
-    return base::fail(answer.error().code, "a trial of the command " + settings.category + " " + settings.command +
-                                               " " + requests.payload() + " failed: " + answer.error().message);
-  }
-  return {};
-}
-
 // What is measured: the transports of the threads and the store behind them.
 class Target {
  public:
@@ -72,8 +60,6 @@ class Target {
       auto opened = InProcess::open(settings);
       if (!opened) return std::unexpected(opened.error());
       out.in_process_ = *std::move(opened);
-    } else if (writes(settings.workload) && settings.workload != Workload::append) {
-      if (auto tried = try_command(settings); !tried) return std::unexpected(tried.error());
     }
     return out;
   }

@@ -41,8 +41,8 @@ struct Progress {
 // Return false to end the run early; what was measured so far counts.
 using ProgressCallback = std::function<bool(const Progress&)>;
 
-// Blocks for the warm-up and the duration. INVALID_ARGUMENT: a setting. UNAVAILABLE: no server there. NOT_FOUND: it
-// does not serve the aggregate.
+// Blocks for the warm-up and the duration. INVALID_ARGUMENT: a setting. UNAVAILABLE: no server there. NOT_FOUND: no
+// module in the folder serves the aggregate (in process).
 base::Result<std::unique_ptr<Run>> run(const Settings& settings, const ProgressCallback& progress);
 
 }  // namespace thalo::load

@@ -259,6 +259,7 @@ def test_what_was_measured_is_reported_when_the_server_dies(tmp_path, workload):
         (["subscribe", "--threads", "2"], "subscribe needs --threads 1"),
         (["subscribe", "--subscribers", "0"], "nobody would follow"),
         (["coldstart", "--events", "0"], "--events must be 1 to 10000000"),
+        (["write", "--shards", "1025"], "--shards must be 0 to 1024"),
         (["write", "--url", "ftp:/x"], "is not of the form http://host:port"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
@@ -271,11 +272,18 @@ def test_wrong_flags_are_named(flags, message):
 
 def test_wrong_targets_are_told_before_any_load(server, tmp_path):
     done = thalo("bench", "write", "--url", "http://127.0.0.1:1", *SHORT)
-    assert done.returncode == 1 and "is a server running there?" in done.stderr
+    assert done.returncode == 1 and "running there?" in done.stderr
     done = thalo("bench", "write", "--url", f"http://{server.target}", "--aggregate", "nosuch", *SHORT)
     assert done.returncode == 1 and "nosuch" in done.stderr
     done = thalo("bench", "write", "--in-process", "--store-path", tmp_path / "s", "--modules-path", tmp_path / "m")
     assert done.returncode == 1 and 'serves the aggregate "counter"' in done.stderr
+
+
+def test_a_command_that_exceeds_a_limit_of_its_own_is_not_called_retryable(tmp_path):
+    add_module(tmp_path, "hostile")
+    with runtime(tmp_path, "--time-limit-ms", "100") as server:
+        done = server.thalo("bench", "write", "--aggregate", "hostile", "--command", "Spin", "--payload", "{}", *SHORT)
+    assert done.returncode == 1 and "[RESOURCE_EXHAUSTED]" in done.stderr, done.stderr
 
 
 def test_the_page_shows_what_was_missed(monkeypatch):
