@@ -31,8 +31,10 @@ std::string escaped(std::string_view text) {
       out += "&amp;";
     } else if (c == '<') {
       out += "&lt;";
+    } else if (c == '>') {
+      out += "&gt;";
     } else {
-      out += c;
+      out += static_cast<unsigned char>(c) < ' ' ? ' ' : c;  // which XML may not have
     }
   }
   return out;

@@ -3,6 +3,7 @@
 import json
 import os
 import subprocess
+import xml.etree.ElementTree
 
 import pytest
 from harness import BUILD, CLI, PATIENCE, ROOT, add_module, runtime, thalo, wait_for
@@ -172,6 +173,12 @@ def test_a_picture_is_written_through_links_and_pipes_which_stay(server, tmp_pat
         assert text.startswith("<svg") and text.endswith("</svg>\n")
     os.close(reader)
     assert link.is_symlink() and pipe.is_fifo()
+
+
+def test_a_picture_is_xml_whatever_the_command_line_says(server, tmp_path):
+    plot = tmp_path / "run.svg"
+    bench(server, "empty", "--operations", "10", "--payload", '{"a":"]]><&"}', "--event-type", "\x01", "--plot", plot, times=LONG)
+    assert '{"a":"]]><&"}' in "".join(xml.etree.ElementTree.parse(plot).getroot().itertext())
 
 
 def test_a_picture_that_cannot_be_written_is_told_before_any_load(server, tmp_path):
