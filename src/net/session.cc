@@ -114,8 +114,8 @@ void Session::finish_drain() {
 }
 
 void Session::cancel_all(const Status& status) {
-  for (Call* call = calls_; call != nullptr; call = call->progress.next) fail_call(*call, status);
   end_with(NGHTTP2_NO_ERROR, status.message);
+  for (Call* call = calls_; call != nullptr; call = call->progress.next) fail_call(*call, status);
 }
 
 void Session::end_with(std::uint32_t error_code, std::string_view reason) {

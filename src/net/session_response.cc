@@ -107,8 +107,9 @@ void Session::fail_call(Call& call, Status status) {
   drop_handler(call);
   drop_received(call);
   if (!progress.headers_sent) return submit_trailers_only(call, status, {});
-  // Part of a message may be on its way, and nothing but the rest of it can follow.
-  if (progress.unsent_bytes() > 0) return reset_stream(call, NGHTTP2_CANCEL);
+  // Part of a message may be on its way, and nothing but the rest of it can follow. Where the whole connection ends,
+  // clients take its end as UNAVAILABLE, and a reset as CANCELLED.
+  if (progress.unsent_bytes() > 0 && !ending_) return reset_stream(call, NGHTTP2_CANCEL);
   progress.failed = true;
   progress.final_status = std::move(status);
   progress.final_metadata.clear();

@@ -278,10 +278,21 @@ TEST_F(StreamTest, AClientBeyondItsWindowIsCutOff) {
 TEST_F(StreamTest, ACallThatEndsInTheMiddleOfAMessageIsResetRatherThanEnded) {
   session.turn([&] { EXPECT_TRUE(stream().write(std::string(90'000, 'x'))); });
   ASSERT_GT(session.produced_bytes(), 60'000U);
-  session.turn([&] { session.session().cancel_all(Status::error(base::Code::unavailable, "shutting down")); });
+  heard.on_message = [](std::string_view) { throw std::runtime_error("a fault"); };
+  send("message");
   EXPECT_EQ(session.outcome(1).reset, NGHTTP2_CANCEL);
   EXPECT_FALSE(session.outcome(1).ended);
   EXPECT_TRUE(heard.cancelled);
+}
+
+TEST_F(StreamTest, AStreamThatIsCutOffInTheMiddleOfAMessageLosesItsConnectionRatherThanBeingCalledCancelled) {
+  session.turn([&] { EXPECT_TRUE(stream().write(std::string(90'000, 'x'))); });
+  ASSERT_GT(session.produced_bytes(), 60'000U);
+  session.turn([&] { session.session().cancel_all(Status::error(base::Code::unavailable, "shutting down")); });
+  EXPECT_EQ(session.outcome(1).reset, std::nullopt);
+  EXPECT_FALSE(session.outcome(1).ended);
+  EXPECT_TRUE(heard.cancelled);
+  EXPECT_TRUE(session.session().finished()) << "the client is not waited for";
 }
 
 TEST_F(StreamTest, ACallThatEndsBetweenMessagesGetsItsStatus) {

@@ -9,7 +9,18 @@ import time
 
 import grpc
 import pytest
-from harness import commands_pb2, commands_pb2_grpc, failure, health_pb2, health_pb2_grpc, runtime
+from harness import (
+    commands_pb2,
+    commands_pb2_grpc,
+    events_pb2,
+    events_pb2_grpc,
+    failure,
+    health_pb2,
+    health_pb2_grpc,
+    runtime,
+    subscriptions_pb2,
+    subscriptions_pb2_grpc,
+)
 
 
 def limit_file_size(size):
@@ -133,3 +144,20 @@ def test_sigterm_ends_open_streams_after_what_is_in_flight(folder):
         assert server.process.wait(120) == 0
     with runtime(folder) as server:
         assert len(server.events("counter-a")) == 500
+
+
+def test_a_reader_that_is_still_behind_at_the_drain_timeout_is_told_to_go_elsewhere(folder):
+    with runtime(folder, "--drain-timeout-ms", "500") as server:
+        for stream in range(40):
+            server.append(f"x-{stream}", *["A"] * 100, data='"' + "x" * 10_000 + '"')
+        readers = [
+            events_pb2_grpc.EventsStub(server.channel).ReadAll(events_pb2.ReadAllRequest()),
+            subscriptions_pb2_grpc.SubscriptionsStub(server.channel).Subscribe(subscriptions_pb2.SubscribeRequest()),
+        ]
+        for reader in readers:
+            next(reader)  # and no more, until the runtime has gone
+        server.process.send_signal(signal.SIGTERM)
+        server.process.wait(120)
+        for reader in readers:
+            code, details = failure(lambda reader=reader: list(reader))
+            assert code == grpc.StatusCode.UNAVAILABLE, details
