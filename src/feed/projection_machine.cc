@@ -257,9 +257,14 @@ std::string ProjectionMachine::stopped() const {
            std::to_string(parked) + " of them parked) and there may be " + std::to_string(policy_.parked_streams_max) +
            "; retry them, or skip events that can never be handled";
   }
-  if (entries_.size() >= entries_max) {
-    return std::to_string(entries_.size()) + " events wait for the acknowledgement of the event at global position " +
-           std::to_string(cursor()) + "; end the member that has it, or let it acknowledge";
+  const bool holds_up_others =
+      members_.size() > 1 && !paused_ && !wants_events() && std::ranges::any_of(members_, [](const auto& member) {
+        return member->unfinished == 0 && member->ready.empty();
+      });
+  if (entries_.size() >= entries_max || holds_up_others) {
+    return std::to_string(entries_.size() >= entries_max ? entries_.size() : unsent_) +
+           " events wait for the acknowledgement of the event at global position " + std::to_string(cursor()) +
+           "; end the member that has it, or let it acknowledge";
   }
   return {};
 }

@@ -413,5 +413,24 @@ TEST_F(MachineTest, AResetWithdrawsEverythingThatWasSent) {
   EXPECT_EQ(positions(), Positions{3});
 }
 
+TEST_F(MachineTest, AMemberThatHoldsUpTheOthersIsSaid) {
+  share_among({1, 2});
+  join(1, {.events = 1});
+  join(2);
+  feed({stream_of(2)});
+  feed(std::vector<std::string>(10'001, stream_of(1)));
+  EXPECT_FALSE(machine_.wants_events());
+  EXPECT_EQ(machine_.stopped(), "") << "nobody is held up yet";
+  acknowledge(2, {}, 0);
+  EXPECT_THAT(machine_.stopped(),
+              HasSubstr("10000 events wait for the acknowledgement of the event at global position 1"));
+  machine_.pause();
+  EXPECT_EQ(machine_.stopped(), "");
+  machine_.resume();
+  acknowledge(1, {}, 1);
+  EXPECT_TRUE(machine_.wants_events());
+  EXPECT_EQ(machine_.stopped(), "");
+}
+
 }  // namespace
 }  // namespace thalo::feed
