@@ -63,14 +63,14 @@ class Member final : public feed::Consumer {
     response.set_cursor(cursor);
     response.set_head(store_.head());
     for (const std::string& part : std::exchange(unseen_, {})) response.add_unseen(part);
-    queue_.send(response.SerializeAsString());
+    send(response.SerializeAsString());
   }
   void on_unseen(const std::vector<std::string>& types, model::GlobalPosition cursor) override {
     v1::ProjectResponse response;
     response.set_cursor(cursor);
     response.set_head(store_.head());
     for (const std::string& type : types) response.add_unseen("type " + type);
-    queue_.send(response.SerializeAsString());
+    send(response.SerializeAsString());
   }
   void on_events(const feed::Delivery& delivery) override {
     for (const feed::Selection& selection : delivery.selections()) collect_selection(store_.id(), selection, parts_);
@@ -79,7 +79,7 @@ class Member final : public feed::Consumer {
     rest.set_failures_seen(delivery.failures_seen());
     const std::string last = rest.SerializeAsString();
     parts_.push_back({last});
-    queue_.send(parts_);
+    send(parts_);
     parts_.clear();
   }
   void on_heartbeat(model::GlobalPosition cursor, model::GlobalPosition head) override {
@@ -87,13 +87,19 @@ class Member final : public feed::Consumer {
     v1::ProjectResponse response;
     response.set_cursor(cursor);
     response.set_head(head);
-    queue_.send(response.SerializeAsString());
+    send(response.SerializeAsString());
   }
   void on_stopped(const base::Error& reason) override { finish(reason); }
 
   void finish(base::Error error) { queue_.stream().finish(net::Status::from(std::move(error))); }
 
  private:
+  // What a client does not read goes to another member.
+  template <class Message>
+  void send(const Message& message) {
+    if (!queue_.send(message)) leave();
+  }
+
   MessageQueue queue_;
   store::Store& store_;
   std::weak_ptr<Member> self_;

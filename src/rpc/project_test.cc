@@ -117,5 +117,62 @@ TEST(Project, AClientMayAcknowledgeAsSoonAsItIsSentSomething) {
   (*feed)->stop();
 }
 
+TEST(Project, AMemberThatAcknowledgesWithoutReadingIsSentAway) {
+  constexpr model::GlobalPosition events = 60;  // of 1 MiB: more than may wait for a client
+  store::MemoryStore store;
+  for (model::GlobalPosition event = 0; event < events; ++event) {
+    store::Append append{.stream = "x-1"};
+    append.events.push_back({"A", '"' + std::string(1 << 20, 'x') + '"', ""});
+    ASSERT_TRUE(store::append_and_wait(store, std::move(append)));
+  }
+  const env::SystemClock clock;
+  auto feed = feed::Feed::start(store, clock);
+  ASSERT_TRUE(feed);
+  env::Executor readers("read", 1, 16);
+  net::Router methods;
+  add_projections(methods, **feed, store, readers);
+  net::ServerOptions options;
+  options.addresses = {"127.0.0.1:0"};
+  auto server = net::Server::start(std::move(options), std::move(methods));
+  ASSERT_TRUE(server) << server.error().message;
+
+  net::testing::TestClient client((*server)->addresses().front());
+  const auto send = [&](const v1::ProjectRequest& request) {
+    client.send(client.frames().data(1, net::testing::grpc_message(request.SerializeAsString()), false));
+  };
+  client.greet();
+  client.send(client.frames().headers(1, client.frames().grpc_headers("/thalo.v1.Projections/Project"), false));
+  v1::ProjectRequest join;
+  join.mutable_join()->set_name("p");
+  send(join);
+  ASSERT_TRUE(client.read_until([&] { return !client.outcome(1).messages.empty(); }));  // it has joined
+
+  // The description says what was sent.
+  const auto described = [&] {
+    std::promise<base::Result<feed::ProjectionDescription>> description;
+    (*feed)->get("p", [&](auto answer) { description.set_value(std::move(answer)); });
+    return description.get_future().get().value();
+  };
+  auto projection = described();
+  while (!projection.members.empty() && projection.cursor < events) {
+    if (const auto sent = projection.cursor + projection.members[0].unacknowledged; sent > 0) {
+      v1::ProjectRequest acknowledge;
+      acknowledge.mutable_acknowledge()->set_global_position(sent - 1);
+      send(acknowledge);
+    }
+    projection = described();
+  }
+  ASSERT_TRUE(projection.members.empty());
+  EXPECT_LT(projection.cursor, events);
+  client.send(client.frames().window_update(0, 1 << 30));
+  client.send(client.frames().window_update(1, 1 << 30));
+  ASSERT_TRUE(client.read_answer(1));
+  EXPECT_EQ(client.outcome(1).status(), "8") << client.outcome(1).message();
+
+  (*server).reset();
+  readers.stop();
+  (*feed)->stop();
+}
+
 }  // namespace
 }  // namespace thalo::rpc

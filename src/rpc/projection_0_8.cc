@@ -65,7 +65,7 @@ class Subscriber08 final : public feed::Consumer {
     delivery.for_each([&](const model::EventView& event) {
       ::thalo::Message message;
       to_wire(event, message);
-      queue_.send(message.SerializeAsString());
+      if (!queue_.send(message.SerializeAsString())) leave();
     });
   }
   void on_stopped(const base::Error& reason) override { queue_.stream().finish(net::Status::from(reason)); }
