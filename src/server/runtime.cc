@@ -253,8 +253,10 @@ base::Result<std::unique_ptr<Runtime>> Runtime::start(const Options& options,
   auto store = store::open_rocksdb_store(store_options);
   if (!store) return std::unexpected(store.error());
   // This very program, also after its file was replaced.
-  auto engine = wasm::make_wasmtime_engine(
-      {.cache_folder = options.module_cache_path, .log_compiling = true, .compiler_program = "/proc/self/exe"});
+  auto engine = wasm::make_wasmtime_engine({.cache_folder = options.module_cache_path,
+                                            .limits = options.limits,
+                                            .log_compiling = true,
+                                            .compiler_program = "/proc/self/exe"});
   if (!engine) return std::unexpected(engine.error());
   auto runtime = std::make_unique<WiredRuntime>(options, *std::move(store), *std::move(engine));
   if (auto loaded = runtime->load_modules(interrupted); !loaded) return std::unexpected(loaded.error());

@@ -98,6 +98,14 @@ TEST(Load, AFunctionOfAnotherTypeIsNamedWithBothTypes) {
                     HasSubstr("func() -> option<string>")));
 }
 
+TEST(Load, AModuleIsStartedUnderTheLimitsOfItsCommands) {
+  const auto large = guests::make({.parts = {{"core-imports", "(memory $second 1280)"}}});
+  EXPECT_THAT(refusal(large).message, AllOf(HasSubstr("more than 67108864 bytes"), HasSubstr("--memory-limit")));
+  EXPECT_EQ(refusal(large, {.limits = {.memory_per_instance_bytes = 96u << 20}}), base::Error{});
+  EXPECT_THAT(refusal(guests::counter(), {.limits = {.memory_per_instance_bytes = 1u << 20}}).message,
+              HasSubstr("more than 1048576 bytes"));
+}
+
 TEST(Load, AModuleThatTrapsOrNeverEndsAtItsStartIsRefusedWithTheReason) {
   EXPECT_THAT(refusal(guests::make({.parts = {{"format", "unreachable"}}})).message,
               AllOf(HasSubstr("fails when it is started"), HasSubstr("unreachable"), HasSubstr("snapshot-format")));

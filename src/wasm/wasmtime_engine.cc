@@ -32,9 +32,10 @@ class WasmtimeModule final : public Module {
   std::shared_ptr<const LoadedComponent> component_;
 };
 
-// Asks a throwaway instance under the default limits, which also shows at once a module that cannot even start.
-base::Result<std::optional<std::string>> ask_snapshot_format(const std::shared_ptr<const LoadedComponent>& component) {
-  auto store = GuestStore::make(component, Limits{});
+// Asks a throwaway instance, which also shows at once a module that cannot even start.
+base::Result<std::optional<std::string>> ask_snapshot_format(const std::shared_ptr<const LoadedComponent>& component,
+                                                             const Limits& limits) {
+  auto store = GuestStore::make(component, limits);
   if (!store) return std::unexpected(store.error());
   if (component->contract.world == World::v0_8) return std::nullopt;
   auto function = (*store)->find(component->functions.snapshot_format, "snapshot-format");
@@ -61,7 +62,7 @@ class WasmtimeEngine final : public Engine {
     if (!component)
       return std::unexpected(
           base::Error{component.error().code, what + component.error().message, component.error().permanent});
-    auto format = ask_snapshot_format(*component);
+    auto format = ask_snapshot_format(*component, options_.limits);
     if (!format) return fail(Code::invalid_argument, "it fails when it is started: " + format.error().message);
     (*component)->snapshot_format = std::move(*format);
     return std::make_shared<WasmtimeModule>(std::move(*component));

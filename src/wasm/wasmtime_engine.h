@@ -14,6 +14,8 @@ struct EngineOptions {
   // Where compiled components are kept, by content hash and engine version. Empty: nothing is kept.
   std::filesystem::path cache_folder = {};
   std::size_t component_size_bytes_max = 64u << 20;
+  // What a module may use when it is started for the first time, to see that it can be.
+  Limits limits = {};
   // Says in the log, before it compiles, that a component is not in the cache: that may take half a minute.
   bool log_compiling = false;
   // The program that compiles, in a process of its own (compiler.h). Empty: this process does.

@@ -2,6 +2,7 @@
 
 import collections
 import dataclasses
+import re
 import shutil
 import threading
 import time
@@ -253,6 +254,13 @@ def padded(component, size):
     """The same component with a custom section that makes it larger than `size`."""
     section = b"\x03pad" + bytes(size)
     return component + b"\0" + leb128(len(section)) + section
+
+
+def test_a_module_is_loaded_under_the_limits_of_its_commands(tmp_path):
+    (tmp_path / "modules").mkdir()
+    shutil.copy(BUILD / "hostile" / "rough.wasm", tmp_path / "modules")
+    with runtime(tmp_path, "--memory-limit", str(1 << 20)) as server:
+        assert re.search(r"module refused .*more than 1048576 bytes of memory \(limit --memory-limit\)", server.text())
 
 
 def test_a_component_of_a_hundred_megabytes_is_refused_with_the_limit(tmp_path):
