@@ -42,6 +42,7 @@ constexpr std::size_t error_text_bytes_max = std::size_t{64} << 10;
 constexpr int exit_refused = 65;
 constexpr int exit_out_of_memory = 71;
 constexpr int exit_failed = 70;
+constexpr int exit_unavailable = 75;
 
 std::string reason() { return std::generic_category().message(errno); }
 
@@ -261,6 +262,12 @@ base::Error Compiler::failure(const Ended& ended, std::string_view text) const {
             "compiling it takes more memory than the " + std::to_string(limits_.memory_bytes >> 20) + " MiB allowed",
             true};
   }
+  // Its own thread, or Cranelift's, whose library aborts.
+  if (code == exit_unavailable || (signal == SIGABRT && text.contains("ThreadPoolBuildError"))) {
+    return {Code::unavailable,
+            "the machine gives the compiler no threads, as where the number of processes is limited; retry later",
+            false};
+  }
   if (signal == SIGXCPU || (signal == SIGKILL && ended.processor_time >= limits_.processor_time)) {
     return {Code::resource_exhausted,
             "compiling it takes more processor time than the " + std::to_string(limits_.processor_time.count()) +
@@ -318,6 +325,7 @@ int end_with(int code, const std::string& text) {
 
 int end_with(const base::Error& error) {
   if (error.message.contains(std::generic_category().message(ENOMEM))) return exit_out_of_memory;
+  if (error.code == Code::unavailable) return end_with(exit_unavailable, error.message);
   return end_with(error.code == Code::invalid_argument ? exit_refused : exit_failed, error.message);
 }
 

@@ -73,6 +73,17 @@ TEST_F(CompilerTest, ACompilerThatIsKilledFromOutsideIsWorthARetry) {
   }
 }
 
+// Its own thread and Cranelift's, with a stack for which no address space is large enough, so that the system refuses
+// them as it does when there are too many.
+TEST_F(CompilerTest, ACompilerThatGetsNoThreadsIsWorthARetry) {
+  for (const std::string refused : {"ulimit -s 68719476736", "export RUST_MIN_STACK=70368744177664"}) {
+    const auto error = failure(script(refused + "; exec \"$COMPILER\" \"$@\""));
+    EXPECT_EQ(error.code, Code::unavailable) << refused << error.message;
+    EXPECT_TRUE(error.retryable());
+    EXPECT_THAT(error.message, AllOf(HasSubstr("module 'counter'"), HasSubstr("threads")));
+  }
+}
+
 TEST_F(CompilerTest, ACompilerThatCrashesFailsTheComponentWithHowAndWhatItSaid) {
   auto error = failure(script("echo bad luck >&2; kill -SEGV $$"));
   EXPECT_EQ(error.code, Code::internal);

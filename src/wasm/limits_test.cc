@@ -1,7 +1,12 @@
 // Every limit is enforced, names itself, and costs only the instance that exceeded it.
+#include <sys/resource.h>
+#include <unistd.h>
+
 #include <atomic>
+#include <fstream>
 #include <thread>
 
+#include "env/files.h"
 #include "wasm/test_support.h"
 
 namespace thalo::wasm {
@@ -86,6 +91,46 @@ TEST(Limits, AnInstanceIsWornOutLongBeforeItsEntitiesMeetTheMemoryLimit) {
     EXPECT_GT(created * 2, (megabytes - 4) / 2) << "half of what there is beside the guest's own 4 megabytes";
     EXPECT_LT(created * 2, (megabytes - 4) / 2 + 4);
   }
+}
+
+// While it lives, this process gets no more address space than a heap may need.
+class NoMoreMemory {
+ public:
+  NoMoreMemory() {
+    ::getrlimit(RLIMIT_AS, &before_);
+    std::size_t pages = 0;
+    std::ifstream("/proc/self/statm") >> pages;
+    const rlimit now{.rlim_cur = pages * static_cast<std::size_t>(::getpagesize()) + (64u << 20),
+                     .rlim_max = before_.rlim_max};
+    ::setrlimit(RLIMIT_AS, &now);
+  }
+  NoMoreMemory(const NoMoreMemory&) = delete;
+  NoMoreMemory& operator=(const NoMoreMemory&) = delete;
+  ~NoMoreMemory() { ::setrlimit(RLIMIT_AS, &before_); }
+
+ private:
+  rlimit before_{};
+};
+
+TEST(Limits, AMachineWithoutMemoryForAnInstanceIsNotTheModulesFault) {
+  if (!compiler_memory_is_limited) GTEST_SKIP() << "sanitizers need more address space than any limit";
+  const auto cache = env::make_temporary_folder("thalo-limits-test-").value();
+  const auto engine = make_wasmtime_engine({.cache_folder = cache}).value();
+  const auto component = guests::counter();
+  const auto module = engine->load("counter", component).value();
+  std::vector<base::Error> errors;
+  {
+    const NoMoreMemory now;
+    errors = {module->instantiate({}).error(), engine->load("counter", component).error()};
+  }
+  for (const auto& error : errors) {
+    EXPECT_EQ(error.code, Code::unavailable) << error.message;
+    EXPECT_TRUE(error.retryable());
+    EXPECT_THAT(error.message, AllOf(HasSubstr("module 'counter'"), HasSubstr("Cannot allocate memory")));
+  }
+  EXPECT_TRUE(module->instantiate({}));
+  EXPECT_TRUE(engine->load("counter", component));
+  std::filesystem::remove_all(cache);
 }
 
 TEST(Limits, AnInstanceIsNotWornOutByWhatItStartsWith) {

@@ -124,6 +124,9 @@ base::Error describe_failure(const wasmtime_error_t& error, const StoreState& st
   if (contains(message.view(), "wasm trap: ") || !where.empty()) {
     return {Code::failed_precondition, what + "trapped: " + cause + where + std::string(usual_reason(cause))};
   }
+  // ENOMEM, as Wasmtime says it: of an instance that has no more than its limits allow.
+  if (cause.ends_with("(os error 12)"))
+    return {Code::unavailable, what + "the machine has no memory for it: " + cause + "; retry later"};
   return {Code::failed_precondition, what + "broke the contract: " + cause};
 }
 

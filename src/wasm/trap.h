@@ -18,7 +18,8 @@ struct CallName {
 };
 
 // The error of a call that failed inside the guest. RESOURCE_EXHAUSTED names the limit, its value and its flag;
-// FAILED_PRECONDITION gives the trap's reason and the innermost functions, or how the guest broke the contract.
+// FAILED_PRECONDITION gives the trap's reason and the innermost functions, or how the guest broke the contract;
+// UNAVAILABLE is for what is not the guest's doing: the machine has no memory for its instance.
 base::Error describe_failure(const wasmtime_error_t& error, const StoreState& state, std::uint64_t fuel_left,
                              const CallName& call);
 

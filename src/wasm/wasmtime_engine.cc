@@ -63,6 +63,7 @@ class WasmtimeEngine final : public Engine {
       return std::unexpected(
           base::Error{component.error().code, what + component.error().message, component.error().permanent});
     auto format = ask_snapshot_format(*component, options_.limits);
+    if (!format && format.error().code == Code::unavailable) return std::unexpected(format.error());
     if (!format) return fail(Code::invalid_argument, "it fails when it is started: " + format.error().message);
     (*component)->snapshot_format = std::move(*format);
     return std::make_shared<WasmtimeModule>(std::move(*component));
