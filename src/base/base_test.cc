@@ -216,6 +216,10 @@ TEST(Json, ShowsTheMembersOfAnObjectAsTheyAreWritten) {
   EXPECT_THAT(members, testing::ElementsAre(Member("a", "1.50"), Member("b", R"({"x":[1,"}"]})"),
                                             Member("c", R"("q\"}, \\")"), Member("d", "[]"), Member("e", "null")));
   EXPECT_TRUE(json_members("{}").value().empty());
+  const std::string deepest = std::string(1024, '[') + std::string(1024, ']');
+  EXPECT_TRUE(check_json(deepest));
+  EXPECT_FALSE(check_json("[" + deepest + "]"));
+  EXPECT_EQ(json_members("{\"a\":" + deepest + "}").value().at(0).second, deepest);
   EXPECT_FALSE(json_members("[1]"));
   EXPECT_FALSE(json_members("{\"a\":1"));
 }

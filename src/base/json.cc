@@ -10,14 +10,19 @@
 namespace thalo::base {
 namespace {
 
+constexpr std::size_t json_depth_max = simdjson::DEFAULT_MAX_DEPTH;
+
 // A parser and a padded buffer per thread, kept between calls; a buffer that one large text has grown is given back.
 struct Checker {
+  explicit Checker(std::size_t levels_max) : depth_max(levels_max) {}
+
   static constexpr std::size_t kept_bytes_max = 1 << 20;
+  const std::size_t depth_max;
   simdjson::dom::parser parser;
   std::unique_ptr<char[]> buffer;
   std::size_t capacity = 0;
 
-  simdjson::error_code check(std::string_view text) {
+  simdjson::error_code parse(std::string_view text) {
     const std::size_t needed = text.size() + simdjson::SIMDJSON_PADDING;
     if (capacity < needed) {
       capacity = needed < 4096 ? 4096 : needed;
@@ -25,6 +30,9 @@ struct Checker {
     }
     std::memcpy(buffer.get(), text.data(), text.size());
     std::memset(buffer.get() + text.size(), 0, simdjson::SIMDJSON_PADDING);
+    if (parser.max_depth() != depth_max) {
+      if (const auto error = parser.allocate(capacity, depth_max); error != simdjson::SUCCESS) return error;
+    }
     const auto error = parser.parse(buffer.get(), text.size(), false).error();
     if (capacity > kept_bytes_max) {
       parser = simdjson::dom::parser();
@@ -75,6 +83,12 @@ std::string what_is_wrong(std::string_view text, simdjson::error_code error) {
          ": " + simdjson::error_message(error);
 }
 
+Result<> check(std::string_view text, Checker& checker) {
+  if (const auto error = checker.parse(text); error != simdjson::SUCCESS)
+    return fail(Code::invalid_argument, what_is_wrong(text, error));
+  return {};
+}
+
 std::size_t utf8_length(std::string_view text, std::size_t at) {
   const auto lead = static_cast<unsigned char>(text[at]);
   const std::size_t length = lead < 0x80   ? 1
@@ -90,11 +104,8 @@ std::size_t utf8_length(std::string_view text, std::size_t at) {
 }  // namespace
 
 Result<> check_json(std::string_view text) {
-  thread_local Checker checker;
-  if (const auto error = checker.check(text); error != simdjson::SUCCESS) {
-    return fail(Code::invalid_argument, what_is_wrong(text, error));
-  }
-  return {};
+  thread_local Checker checker(json_depth_max);
+  return check(text, checker);
 }
 
 bool is_utf8(std::string_view text) { return simdjson::validate_utf8(text.data(), text.size()); }
@@ -152,7 +163,8 @@ class Walker {
 }  // namespace
 
 Result<std::vector<std::pair<std::string_view, std::string_view>>> json_members(std::string_view text) {
-  if (auto valid = check_json(text); !valid) return std::unexpected(valid.error());
+  thread_local Checker checker(json_depth_max + 1);
+  if (auto valid = check(text, checker); !valid) return std::unexpected(valid.error());
   Walker walker(text);
   walker.skip_space();
   if (walker.next() != '{') return fail(Code::invalid_argument, "not a JSON object");

@@ -19,7 +19,7 @@ Result<> check_json(std::string_view text);
 bool is_utf8(std::string_view text);
 
 // The members of a JSON object, values as the text they are. INVALID_ARGUMENT when `text` is not one complete JSON
-// object. Views into `text`; keys as written, without their quotes.
+// object; each may be as deep as check_json() takes it. Views into `text`; keys as written, without their quotes.
 Result<std::vector<std::pair<std::string_view, std::string_view>>> json_members(std::string_view text);
 
 // `text` as a JSON string with its quotes. Invalid UTF-8 becomes U+FFFD.

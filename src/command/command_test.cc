@@ -88,6 +88,8 @@ TEST_F(CommandTest, BadInputNamesTheFieldAndReachesNoEntity) {
   check([](auto& r) { r.payload = "{"; }, Code::invalid_argument, "payload is not valid JSON");
   check([](auto& r) { r.payload = ""; }, Code::invalid_argument, "payload is not valid JSON");
   check([](auto& r) { r.metadata = "[]"; }, Code::invalid_argument, "metadata must be a JSON object");
+  check([](auto& r) { r.metadata = R"({"a":)" + std::string(1023, '[') + std::string(1023, ']') + "}"; },
+        Code::invalid_argument, "metadata is nested too deeply");
   check([](auto& r) { r.command_id = std::string(257, 'x'); }, Code::invalid_argument, "command_id has 257 bytes");
   EXPECT_EQ(module_->statistics().handled, 0);
   EXPECT_EQ(store_.head(), 0u);

@@ -100,6 +100,9 @@ base::Result<model::Command> Router::check(ExecuteRequest& request) const {
   if (auto ok = check_id_field("correlation_id", request.correlation_id); !ok) return std::unexpected(ok.error());
   if (auto ok = check_id_field("causation_id", request.causation_id); !ok) return std::unexpected(ok.error());
   if (auto ok = check_metadata(request.metadata, metadata_size_bytes_max); !ok) return std::unexpected(ok.error());
+  // It is stored one level deeper. Nothing shorter is that deep.
+  if (request.metadata.size() > 2'000 && !base::check_json("[" + request.metadata + "]"))
+    return fail(Code::invalid_argument, "metadata is nested too deeply: at most 1,023 levels are allowed");
   if (auto ok = check_expected_version(request.expected_version); !ok) return std::unexpected(ok.error());
   if (catalog_.find(request.category) == nullptr) {
     return fail(Code::not_found, "no aggregate named '" + request.category + "' (" + known_aggregates(catalog_) + ")");
