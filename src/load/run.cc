@@ -165,6 +165,7 @@ base::Result<std::unique_ptr<Run>> run(const Settings& wanted, const ProgressCal
     drivers.push_back(std::make_unique<Driver>(window, pace));
   }
   std::vector<std::thread> threads;
+  threads.reserve(settings.threads);
   for (std::size_t index = 0; index < settings.threads; ++index) {
     threads.emplace_back([&, index] {
       base::run_promptly();  // what comes late is not sent when it is due
