@@ -3,7 +3,6 @@
 #include <toml++/toml.h>
 
 #include <CLI/CLI.hpp>
-#include <algorithm>
 #include <cstdint>
 #include <cstdlib>
 #include <filesystem>
@@ -120,6 +119,9 @@ CLI::Validator at_least(std::uint64_t least) {
       "UINT");
 }
 
+// At most a year: the clocks count nanoseconds in 64 bits.
+CLI::Validator milliseconds(std::uint64_t least) { return CLI::Range(least, std::uint64_t{365} * 24 * 60 * 60 * 1000); }
+
 // CLI11 would say of all of these that they are "not readable (missing?)".
 CLI::Validator is_file() {
   return CLI::Validator(
@@ -218,16 +220,18 @@ std::variant<Options, Exit> parse_options(int argc, const char* const* argv) {
       .add("--queue-size", options.queue_commands_max,
            "Commands that may wait for one shard before new ones are refused")
       ->check(at_least(1));
-  flags.add("--queue-wait-ms", queue_wait_ms,
-            "How long a command may wait for its shard, at the speed of the last ones, before new ones are refused, in "
-            "milliseconds; 0: --queue-size alone decides");
+  flags
+      .add("--queue-wait-ms", queue_wait_ms,
+           "How long a command may wait for its shard, at the speed of the last ones, before new ones are refused, in "
+           "milliseconds; 0: --queue-size alone decides")
+      ->check(milliseconds(0));
   flags.add("--message-size-limit", options.message_size_bytes_max, "Bytes of one gRPC request")->check(at_least(1024));
   flags.add("--time-limit-ms", time_limit_ms, "Time one call into a module may take, in milliseconds")
-      ->check(at_least(1));
+      ->check(milliseconds(1));
   flags
       .add("--fast-lane-time-ms", fast_lane_time_ms,
            "Time after which a call is moved to the slow lane, with its aggregate and until a restart, in milliseconds")
-      ->check(at_least(1));
+      ->check(milliseconds(1));
   flags.add("--fuel-limit", options.limits.fuel_per_call,
             "Instructions one call into a module may execute, about; 0: not counted");
   flags.add("--memory-limit", options.limits.memory_per_instance_bytes, "Bytes of memory of one module instance")
@@ -251,10 +255,14 @@ std::variant<Options, Exit> parse_options(int argc, const char* const* argv) {
       .add("--snapshot-events-of", snapshot_events_of,
            "The same for one aggregate, e.g. counter=100; may be given several times")
       ->delimiter(',');
-  flags.add("--snapshot-interval-ms", snapshot_interval_ms,
-            "The least time between two snapshots of an entity, in milliseconds");
-  flags.add("--drain-timeout-ms", drain_timeout_ms,
-            "How long a stopping server waits for the calls in flight, in milliseconds");
+  flags
+      .add("--snapshot-interval-ms", snapshot_interval_ms,
+           "The least time between two snapshots of an entity, in milliseconds")
+      ->check(milliseconds(0));
+  flags
+      .add("--drain-timeout-ms", drain_timeout_ms,
+           "How long a stopping server waits for the calls in flight, in milliseconds")
+      ->check(milliseconds(0));
 
   relay::Settings redis;
   redis.name = "redis";
@@ -293,7 +301,7 @@ std::variant<Options, Exit> parse_options(int argc, const char* const* argv) {
   options.limits.time_per_call = std::chrono::milliseconds(time_limit_ms);
   options.snapshot_interval = std::chrono::milliseconds(snapshot_interval_ms);
   options.fast_lane_time = std::chrono::milliseconds(fast_lane_time_ms);
-  options.queue_wait_max = std::chrono::milliseconds(std::min<std::uint64_t>(queue_wait_ms, INT64_MAX));
+  options.queue_wait_max = std::chrono::milliseconds(queue_wait_ms);
   options.drain_timeout = std::chrono::milliseconds(drain_timeout_ms);
   return options;
 }

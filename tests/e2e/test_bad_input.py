@@ -200,6 +200,7 @@ def test_unknown_flag_and_bad_values():
         (["--cache-size", "0"], "--cache-size"),
         (["--cache-size", "-1"], "'-1' is negative"),
         (["--time-limit-ms", "-5"], "'-5' is negative"),
+        *([[f"--{time}-ms", "10000000000000"], "not in range"] for time in ("drain-timeout", "queue-wait", "time-limit", "fast-lane-time", "snapshot-interval")),
         (["--log", "loud"], "none of trace, debug, info"),
         (["--addr", "nonsense"], "not of the form host:port"),
         (["--addr", "127.0.0.1:99999"], "ports are 0 to 65535"),
