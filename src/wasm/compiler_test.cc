@@ -76,6 +76,7 @@ TEST_F(CompilerTest, ACompilerThatIsKilledFromOutsideIsWorthARetry) {
 // Its own thread and Cranelift's, with a stack for which no address space is large enough, so that the system refuses
 // them as it does when there are too many.
 TEST_F(CompilerTest, ACompilerThatGetsNoThreadsIsWorthARetry) {
+  if (!compiler_memory_is_limited) GTEST_SKIP() << "sanitizers have an address space of their own";
   for (const std::string refused : {"ulimit -s 68719476736", "export RUST_MIN_STACK=70368744177664"}) {
     const auto error = failure(script(refused + "; exec \"$COMPILER\" \"$@\""));
     EXPECT_EQ(error.code, Code::unavailable) << refused << error.message;
