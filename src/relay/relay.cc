@@ -63,6 +63,11 @@ class Relay::Inbox final : public feed::Consumer {
     waiting_.push_back(delivery);
     changed_.notify_all();
   }
+  void on_heartbeat(model::GlobalPosition, model::GlobalPosition) override {
+    std::lock_guard lock(mutex_);
+    quiet_ = true;
+    changed_.notify_all();
+  }
   void on_stopped(const base::Error& reason) override {
     std::lock_guard lock(mutex_);
     ended_ = reason;
@@ -92,16 +97,17 @@ class Relay::Inbox final : public feed::Consumer {
     return reset_;
   }
 
-  // The first events that wait, at least one, and not while the projection is paused; false when the membership has
-  // ended or the inbox is closed. The views live until they are confirmed, or the next call.
+  // The first events that wait, and not while the projection is paused; none when none has come for a while; false when
+  // the membership has ended or the inbox is closed. The views live until they are confirmed, or the next call.
   bool wait_for_batch(std::size_t events_max, std::size_t bytes_max, std::vector<model::EventView>& out) {
     {
       std::unique_lock lock(mutex_);
       changed_.wait(lock, [&] {
         const bool has_events = !waiting_.empty() || (!taken_.empty() && !reset_);
-        return (has_events && !paused_) || ended_ || closed_;
+        return (has_events ? !paused_ : quiet_) || ended_ || closed_;
       });
       if (ended_ || closed_) return false;
+      quiet_ = false;
       if (std::exchange(reset_, false)) {
         taken_.clear();
         held_.clear();
@@ -145,6 +151,7 @@ class Relay::Inbox final : public feed::Consumer {
   bool paused_ = false;
   bool reset_ = false;  // `held_` and `taken_` are of before it
   bool retry_ = false;
+  bool quiet_ = false;
   std::optional<base::Error> ended_;
   std::vector<feed::Delivery> waiting_;
 
@@ -230,9 +237,15 @@ void Relay::run() {
 }
 
 void Relay::serve(Inbox& inbox, feed::Membership& membership) {
-  set_state(State::running, nullptr);
+  // What has stopped it may do so again at once: then it runs when something is delivered, or nothing comes for a
+  // while.
+  if (health().state == State::starting) set_state(State::running, nullptr);
   std::vector<model::EventView> batch;
   while (inbox.wait_for_batch(batch_events_, settings_.batch_bytes_max, batch)) {
+    if (batch.empty()) {
+      set_state(State::running, nullptr);
+      continue;
+    }
     const Outcome outcome = sink_->deliver(batch, Deadline(Deadline::Clock::now() + settings_.timeout, cut_));
     inbox.confirm(outcome.confirmed, membership);
     if (const auto time = after(outcome, batch.size()); time > milliseconds(0) && inbox.wait_out(time))

@@ -29,7 +29,7 @@ enum class State : std::uint8_t {
   starting,  // its projection has not let it in yet
   running,   // the last delivery, if there was one, went well
   retrying,  // the target fails; tried again
-  stopped,   // its projection does not let it in; tried again, but it wants a person
+  stopped,   // its projection does not let it in, or cannot read on; tried again, but it wants a person
 };
 std::string_view state_name(State state);
 

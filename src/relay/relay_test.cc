@@ -1,13 +1,23 @@
 // Names, URLs, settings and JSON of relays. The sinks are tested against their real servers in
 // tests/e2e/test_relays.py.
+#include "relay/relay.h"
+
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <atomic>
+#include <future>
+#include <memory>
+#include <thread>
+
+#include "feed/feed.h"
 #include "relay/event_json.h"
 #include "relay/name_template.h"
 #include "relay/settings.h"
 #include "relay/target_url.h"
 #include "relay/webhook_signature.h"
+#include "store/append_and_wait.h"
+#include "store/memory/memory_store.h"
 
 namespace thalo::relay {
 namespace {
@@ -156,6 +166,85 @@ TEST(Settings, TooManyRelaysAreRefused) {
   auto checked = check_settings(std::vector<Settings>(relays_max + 1, redis_settings()));
   ASSERT_FALSE(checked);
   EXPECT_THAT(checked.error().message, HasSubstr("at most 64"));
+}
+
+// Whose only event cannot be read until it is mended.
+class DamagedStore final : public store::MemoryStore {
+ public:
+  DamagedStore() {
+    store::Append append{.stream = "x-1"};
+    append.events.push_back({"A", "{}", ""});
+    EXPECT_TRUE(store::append_and_wait(*this, std::move(append)));
+  }
+  base::Result<store::AllResult> read_all(const store::AllQuery& query, store::EventVisitor visit) override {
+    ++reads;
+    reads.notify_all();
+    if (damaged)
+      std::this_thread::sleep_for(std::chrono::milliseconds(20));  // the relay has joined; else this proves less
+    if (damaged) return base::fail(base::Code::data_loss, "the event at 0 is damaged");
+    return MemoryStore::read_all(query, visit);
+  }
+  std::atomic<bool> damaged = true;
+  std::atomic<int> reads = 0;
+};
+
+class TakesAll final : public Sink {
+ public:
+  Outcome deliver(std::span<const model::EventView> events, const Deadline&) override {
+    return {.confirmed = events.size()};
+  }
+};
+
+class RelayTest : public testing::Test {
+ protected:
+  ~RelayTest() override {
+    relay_.reset();
+    feed_->stop();
+  }
+  void start(const feed::FeedOptions& options = {}) {
+    feed_ = *feed::Feed::start(store_, clock_, options);
+    Settings settings;
+    settings.name = "r";
+    settings.retry_max = std::chrono::milliseconds(100);
+    relay_ = std::make_unique<Relay>(settings, std::make_unique<TakesAll>(), *feed_, clock_);
+  }
+  void wait_for_reads(int count) {
+    for (int reads = store_.reads; reads < count; reads = store_.reads) store_.reads.wait(reads);
+  }
+  Health wait_until_it_runs() {
+    const auto end = clock_.steady_now() + std::chrono::seconds(60);
+    while (relay_->health().state != State::running && clock_.steady_now() < end) std::this_thread::yield();
+    return relay_->health();
+  }
+
+  env::SystemClock clock_;
+  DamagedStore store_;
+  std::unique_ptr<feed::Feed> feed_;
+  std::unique_ptr<Relay> relay_;
+};
+
+TEST_F(RelayTest, WhatStopsItAgainAndAgainCountsUpUntilSomethingIsDelivered) {
+  start();
+  wait_for_reads(5);
+  const Health stopped = relay_->health();
+  EXPECT_EQ(stopped.state, State::stopped) << "and it did not run in between";
+  EXPECT_GE(stopped.failures, 4U);
+  EXPECT_THAT(stopped.error, HasSubstr("damaged"));
+  store_.damaged = false;
+  const Health mended = wait_until_it_runs();
+  EXPECT_EQ(mended.state, State::running);
+  EXPECT_EQ(mended.failures, 0U);
+  EXPECT_EQ(mended.delivered, 1U);
+}
+
+TEST_F(RelayTest, OneThatWasStoppedAndHasNothingToDeliverRunsAgain) {
+  start({.heartbeat = std::chrono::milliseconds(20)});
+  wait_for_reads(2);
+  std::promise<base::Result<>> reset;
+  feed_->reset("$relay.r", {.at_head = true}, [&](base::Result<> done) { reset.set_value(std::move(done)); });
+  EXPECT_TRUE(reset.get_future().get());
+  EXPECT_EQ(wait_until_it_runs().state, State::running);
+  EXPECT_EQ(relay_->health().delivered, 0U);
 }
 
 }  // namespace
