@@ -5,6 +5,7 @@
 #include <type_traits>
 #include <utility>
 
+#include "base/clear_buffer.h"
 #include "base/counted.h"
 #include "base/json.h"
 
@@ -190,7 +191,7 @@ base::Result<> WasmtimeInstance::apply(EntityHandle entity, std::span<const mode
     return thalo_guest_apply(guest_.get(), context, (*slot)->resource.get(), event_texts_.data(), event_texts_.size(),
                              reader.call, &reader);
   });
-  if (events.size() > events_kept_max) event_texts_ = {};
+  base::clear_buffer(event_texts_, events_kept_max * sizeof(event_texts_[0]));
   if (!called) return called;
   if (!*reader.outcome) return give_up(std::move(reader.outcome->error()));
   return {};
