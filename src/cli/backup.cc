@@ -176,7 +176,7 @@ void add_backup(CLI::App& app, Session& session) {
       "backups is not copied again.");
   add_server_flags(*command, flags->server);
   command->add_option("name", flags->name, "The folder below the server's --backup-path")->capture_default_str();
-  command->add_option("--store", flags->server.store, "Back up this folder of a closed store instead");
+  add_store_flag(*command, flags->server, "Back up this folder of a closed store instead");
   command->add_option("-o,--output", flags->output, "With --store: the folder of the backups; made when missing");
   command->add_flag("--verify", flags->verify, "With --store: check the whole backup afterwards, as `verify` does");
   command->add_flag("--json", flags->json, "Print one JSON object");
@@ -190,6 +190,7 @@ void add_backups(CLI::App& app, Session& session) {
   add_server_flags(*command, flags->server);
   auto* folder =
       command->add_option("folder", flags->folder, "A folder of backups on this machine [default: ask the server]");
+  instead_of_server(*command, folder);
   command->add_option("--name", flags->name, "The folder below the server's --backup-path")->capture_default_str();
   command->add_option("--keep", flags->keep, "Remove all but so many of the newest first")
       ->needs(folder)

@@ -1,6 +1,7 @@
 #include "cli/connection.h"
 
 #include <CLI/CLI.hpp>
+#include <cstdlib>
 
 #include "cli/local_client.h"
 
@@ -18,8 +19,21 @@ void add_server_flags(CLI::App& command, ServerFlags& flags) {
       ->capture_default_str();
 }
 
-void add_store_flag(CLI::App& command, ServerFlags& flags) {
-  command.add_option("--store", flags.store, "Read this folder of a closed store instead of asking a server");
+CLI::Option* add_store_flag(CLI::App& command, ServerFlags& flags, const std::string& help) {
+  CLI::Option* store = command.add_option("--store", flags.store, help);
+  instead_of_server(command, store);
+  return store;
+}
+
+void instead_of_server(CLI::App& command, CLI::Option* option) {
+  const CLI::Option* url = command.get_option("--url");
+  option->check(CLI::Validator(
+      [url](std::string&) {
+        const char* const environment = std::getenv(url->get_envname().c_str());
+        const bool given = url->count() > 0 && (environment == nullptr || url->results().back() != environment);
+        return given ? std::string("--url names a server; give one of the two") : std::string();
+      },
+      ""));
 }
 
 base::Result<std::unique_ptr<client::Client>> connect(const ServerFlags& flags) {

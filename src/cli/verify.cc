@@ -139,8 +139,10 @@ void add_verify(CLI::App& app, Session& session) {
       "server it is checked that every event can be read, and that events are gapless in the store and in their "
       "streams. Exit code 1: damaged.");
   add_server_flags(*command, flags->server);
-  add_store_flag(*command, flags->server);
-  auto* backup = command->add_option("--backup", flags->backup, "Check a backup in this folder, and its files");
+  auto* store = add_store_flag(*command, flags->server);
+  auto* backup =
+      command->add_option("--backup", flags->backup, "Check a backup in this folder, and its files")->excludes(store);
+  instead_of_server(*command, backup);
   command->add_option("--number", flags->number, "Which backup [default: the newest]")->needs(backup);
   command->add_option("--limit", flags->limit, "The most violations of each invariant to show; 0: all")
       ->capture_default_str();

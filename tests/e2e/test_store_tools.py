@@ -1,6 +1,7 @@
 """What works on a store's folder without a server."""
 
 import json
+import os
 import random
 import re
 import time
@@ -43,6 +44,25 @@ def test_a_closed_store_is_read_without_a_server(folder):
     assert {file: file.read_bytes() for file in store.rglob("*") if file.is_file()} == before
     missing = thalo("streams", "--store", folder / "nowhere")
     assert missing.returncode == 1 and "there is no store at" in missing.stderr
+
+
+def test_who_names_two_places_to_read_from_is_refused(folder):
+    with runtime(folder) as server:
+        fill(server, 1)
+        server.kill()
+    url, store = ["--url", "http://localhost:1"], ["--store", folder / "store"]
+    for words in (
+        ["verify", *store, "--backup", folder],
+        ["verify", "--backup", folder, *url],
+        ["backup", *store, "-o", folder / "backups", *url],
+        ["backups", folder, *url],
+        *([*reader, *store, *url] for reader in (["verify"], ["events", "counter-0"], ["streams"], ["export"])),
+    ):
+        done = thalo(*words)
+        assert done.returncode == 2 and done.stdout == "" and ("--url" in done.stderr or "excludes --backup" in done.stderr), (words, done)
+    assert not (folder / "backups").exists()
+    done = thalo("verify", *store, env={**os.environ, "THALO_URL": "http://localhost:1"})
+    assert done.returncode == 0, "the variable only stands in for --url"
 
 
 def append_noise(server, count):
