@@ -14,6 +14,7 @@
 #include "cli/connection.h"
 #include "cli/event_text.h"
 #include "cli/progress.h"
+#include "cli/same_store.h"
 #include "cli/subcommands.h"
 #include "cli/terminal.h"
 
@@ -41,35 +42,53 @@ std::optional<model::GlobalPosition> global_position_of(std::string_view line) {
   return std::nullopt;
 }
 
-// Where an interrupted export goes on: behind the last complete line, which is where the file is cut.
-base::Result<model::GlobalPosition> resume_at(const std::string& path) {
+// What an interrupted export has written.
+struct Written {
+  model::GlobalPosition next = 0;
+  std::string last_line;              // the last complete one
+  std::uintmax_t complete_bytes = 0;  // up to its end
+};
+
+base::Result<Written> read_written(const std::string& path) {
   std::ifstream file(path, std::ios::binary);
   if (!file)
     return base::fail(Code::not_found, "cannot read " + path + " to go on with it; leave --resume out to start anew");
+  Written written;
   std::string line;
-  std::uintmax_t complete = 0;
-  model::GlobalPosition next = 0;
   for (std::uint64_t number = 1; std::getline(file, line) && !file.eof(); ++number) {
     const auto position = global_position_of(line);
     if (!position)
       return base::fail(Code::invalid_argument,
                         path + ", line " + std::to_string(number) +
                             ": not an exported event; --resume goes on only with a file of export");
-    next = *position + 1;
-    complete += line.size() + 1;
+    written.next = *position + 1;
+    written.complete_bytes += line.size() + 1;
+    written.last_line.swap(line);
   }
-  file.close();
+  return written;
+}
+
+// Where it goes on: behind the last complete line, which is where the file is cut.
+base::Result<model::GlobalPosition> resume_at(const std::string& path, client::Client& client) {
+  const auto written = read_written(path);
+  if (!written) return std::unexpected(written.error());
+  if (written->next > 0) {
+    if (auto same = check_same_store(client, written->next - 1, written->last_line); !same) {
+      same.error().message = path + " is left as it is: " + same.error().message;
+      return std::unexpected(std::move(same.error()));
+    }
+  }
   std::error_code error;
-  std::filesystem::resize_file(path, complete, error);
+  std::filesystem::resize_file(path, written->complete_bytes, error);
   if (error) return base::fail_for_good(Code::unavailable, "cannot cut " + path + ": " + error.message());
-  return next;
+  return written->next;
 }
 
 int run_export(ExportFlags flags) {
   auto client = connect(flags.server);
   if (!client) return report(client.error());
   if (flags.resume) {
-    auto next = resume_at(flags.output);
+    auto next = resume_at(flags.output, **client);
     if (!next) return report(next.error());
     flags.options.from = std::max(flags.options.from, *next);
   }

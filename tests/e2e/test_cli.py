@@ -114,6 +114,25 @@ def test_export_and_import_keep_every_event(folder, tmp_path):
         assert server.execute("counter", "0", "Increment", '{"amount":1}').accepted.version == 6
 
 
+def test_an_export_goes_on_only_with_the_store_it_is_of(folder, tmp_path):
+    file = folder / "events.jsonl"
+    with runtime(folder) as server:
+        fill(server, 8)
+        assert server.thalo("export", "-o", file).returncode == 0
+    mine = file.read_bytes() + b'{"cut'
+    file.write_bytes(mine)
+    with runtime(second(tmp_path)) as other:
+        for event, count in (("no event", 0), ("another event", 12)):
+            fill(other, count)
+            refused = other.thalo("export", "-o", file, "--resume")
+            assert refused.returncode == 1 and f"the store has {event} at global position 7" in refused.stderr, refused.stderr
+            assert file.read_bytes() == mine, "it is left as it is"
+    with runtime(folder) as server:
+        fill(server, 1)
+        assert server.thalo("export", "-o", file, "--resume").returncode == 0
+        assert [e["global_position"] for e in lines(file.read_text())] == list(range(9))
+
+
 def test_import_keeps_what_an_export_can_hold(folder, tmp_path):
     file = folder / "events.jsonl"
     full = json.dumps({"fill": "x" * (2**16 - 20)})
