@@ -3,6 +3,7 @@
 #include <CLI/CLI.hpp>
 #include <cstdlib>
 
+#include "base/duration_limit.h"
 #include "cli/local_client.h"
 
 namespace thalo::cli {
@@ -16,6 +17,7 @@ void add_server_flags(CLI::App& command, ServerFlags& flags) {
       "");
   command.add_option("-u,--url", flags.url, "The server")->envname("THALO_URL")->check(is_url)->capture_default_str();
   command.add_option("--timeout-ms", flags.timeout_ms, "How long to wait for an answer, in milliseconds")
+      ->check(CLI::Range(std::uint64_t{0}, base::duration_ms_max))
       ->capture_default_str();
 }
 

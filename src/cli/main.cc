@@ -22,7 +22,7 @@ void refuse_negative_numbers(CLI::App& app) {
       [](std::string& text) { return text.starts_with('-') ? "'" + text + "' is negative" : std::string(); }, "");
   for (CLI::App* command : app.get_subcommands({})) {
     for (CLI::Option* option : command->get_options()) {
-      if (option->get_type_name().starts_with("UINT")) option->check(not_negative);
+      if (option->get_type_name().starts_with("UINT")) option->transform(not_negative);  // before all checks
     }
   }
 }

@@ -11,6 +11,7 @@
 #include <system_error>
 #include <utility>
 
+#include "base/duration_limit.h"
 #include "base/version.h"
 #include "help/man_page.h"
 #include "server/relay_options.h"
@@ -119,8 +120,7 @@ CLI::Validator at_least(std::uint64_t least) {
       "UINT");
 }
 
-// At most a year: the clocks count nanoseconds in 64 bits.
-CLI::Validator milliseconds(std::uint64_t least) { return CLI::Range(least, std::uint64_t{365} * 24 * 60 * 60 * 1000); }
+CLI::Validator milliseconds(std::uint64_t least) { return CLI::Range(least, base::duration_ms_max); }
 
 // CLI11 would say of all of these that they are "not readable (missing?)".
 CLI::Validator is_file() {
@@ -156,7 +156,9 @@ std::map<std::string, std::uint64_t, std::less<>> parse_snapshot_events_of(const
   for (const std::string& entry : entries) {
     const auto equals = entry.find('=');
     std::uint64_t events = 0;
-    if (equals == std::string::npos || equals == 0 || !CLI::detail::lexical_cast(entry.substr(equals + 1), events)) {
+    const std::string number = equals == std::string::npos ? "" : entry.substr(equals + 1);
+    if (equals == 0 || number.find_first_not_of("0123456789") != std::string::npos ||
+        !CLI::detail::lexical_cast(number, events)) {
       throw CLI::ValidationError("--snapshot-events-of",
                                  "'" + entry + "' is not of the form NAME=EVENTS, e.g. counter=100");
     }

@@ -306,6 +306,24 @@ def test_a_negative_number_never_switches_off_a_check(server):
     assert len(server.events("counter-a")) == 1
 
 
+def test_a_time_too_long_to_count_with_is_refused_and_the_longest_works(folder):
+    for beyond in (str(2**64 - 1), "31536000001"):
+        for flag in ("time-limit-ms", "fast-lane-time-ms", "snapshot-interval-ms", "queue-wait-ms"):
+            code, stderr = refused_start(*flags(folder, "/dev/null/none"), f"--{flag}", beyond)
+            assert code == 2 and f"{beyond} not in range" in stderr, (flag, code, stderr)
+        done = thalo("streams", "--timeout-ms", beyond)
+        assert done.returncode == 2 and f"{beyond} not in range" in done.stderr, done
+    for entry in ("auction=-1", "auction=", "=1"):
+        code, stderr = refused_start(*flags(folder, "/dev/null/none"), "--snapshot-events-of", entry)
+        assert code == 2 and f"'{entry}' is not of the form NAME=EVENTS" in stderr, (code, stderr)
+    longest = "31536000000"
+    with runtime(folder, "--time-limit-ms", longest, "--fast-lane-time-ms", longest, "--queue-wait-ms", longest) as server:
+        done = server.thalo("execute", "counter", "a", "Increment", '{"amount":1}', "--timeout-ms", longest)
+        assert done.returncode == 0, done.stderr
+
+
+
+
 def test_command_line_errors(folder):
     assert thalo().returncode == 2
     for word, advice in [("frobnicate", "no command 'frobnicate'"), ("exectue", "did you mean `thalo execute`?"), ("pub", "did you mean `thalo publish`?")]:
