@@ -9,6 +9,8 @@
 #include <ctime>
 #include <filesystem>
 #include <iostream>
+#include <memory>
+#include <new>
 #include <string_view>
 #include <system_error>
 
@@ -72,6 +74,16 @@ int wait_for_signal(const sigset_t& signals, thalo::server::Runtime& runtime) {
   }
 }
 
+thalo::base::Result<std::unique_ptr<thalo::server::Runtime>> start(const thalo::server::Options& options,
+                                                                   const sigset_t& signals) {
+  try {
+    return thalo::server::Runtime::start(options, [&] { return is_pending(signals); });
+  } catch (const std::bad_alloc&) {
+    return thalo::base::fail_for_good(thalo::base::Code::resource_exhausted,
+                                      "there is not enough memory; a smaller --cache-size needs less");
+  }
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -89,7 +101,7 @@ int main(int argc, char** argv) {
   // What a client sends wrongly is answered to the client; protobuf would also write a line of its own for it.
   google::protobuf::SetLogHandler(nullptr);
   const sigset_t signals = block_signals();
-  auto runtime = thalo::server::Runtime::start(options, [&] { return is_pending(signals); });
+  auto runtime = start(options, signals);
   if (!runtime && runtime.error().code == thalo::base::Code::cancelled) {
     log::info("stopped before serving");
     return 0;

@@ -212,7 +212,7 @@ std::variant<Options, Exit> parse_options(int argc, const char* const* argv) {
            "Address to listen on, host:port; may be given several times [default: 127.0.0.1:4433 and [::1]:4433]")
       ->delimiter(',');
   flags.add("--cache-size", options.cached_entities_max, "Entities kept in memory, all shards together")
-      ->check(at_least(1));
+      ->check(CLI::Range(std::size_t{1}, std::size_t{UINT32_MAX}));
   flags.add("--log", log, "Least level that is logged: trace, debug, info, warn, error or off");
   flags.add("--shards", options.shards, "Threads that own entities; 0: one per core")->check(CLI::Range(0, 1024));
   flags.add("--net-threads", options.net_threads, "Threads that serve connections")->check(CLI::Range(1, 256));

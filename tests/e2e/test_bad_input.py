@@ -198,6 +198,7 @@ def test_unknown_flag_and_bad_values():
         (["--frobnicate"], "--frobnicate"),
         (["--cache-size", "many"], "--cache-size"),
         (["--cache-size", "0"], "--cache-size"),
+        (["--cache-size", "100000000000"], "not in range 1 to 4294967295"),
         (["--cache-size", "-1"], "'-1' is negative"),
         (["--time-limit-ms", "-5"], "'-5' is negative"),
         *([[f"--{time}-ms", "10000000000000"], "not in range"] for time in ("drain-timeout", "queue-wait", "time-limit", "fast-lane-time", "snapshot-interval")),

@@ -4,12 +4,14 @@ import contextlib
 import resource
 import signal
 import socket
+import subprocess
 import threading
 import time
 
 import grpc
 import pytest
 from harness import (
+    RUNTIME,
     commands_pb2,
     commands_pb2_grpc,
     events_pb2,
@@ -29,6 +31,15 @@ def limit_file_size(size):
         resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))
 
     return apply
+
+
+def test_a_cache_for_which_there_is_no_memory_is_refused(folder):
+    def limit_memory():
+        resource.setrlimit(resource.RLIMIT_AS, (2**32, 2**32))
+
+    words = ["-s", folder / "store", "-m", folder / "modules", "--addr", "127.0.0.1:0", "--cache-size", str(2**32 - 1)]
+    done = subprocess.run([RUNTIME, *words], preexec_fn=limit_memory, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 1 and "there is not enough memory; a smaller --cache-size needs less" in done.stderr, done
 
 
 def test_a_failed_write_poisons_the_store_until_restart(folder):
