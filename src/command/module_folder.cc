@@ -106,6 +106,11 @@ base::Result<> ModuleFolder::load_file(const std::filesystem::path& file, bool r
                                           ".wasm, which was first and is served, and " + name +
                                           ".wasm, which is not; remove one of the two");
   }
+  // A pipe or a device may never end, or never begin.
+  std::error_code error;
+  const auto status = std::filesystem::status(file, error);
+  if (std::filesystem::exists(status) && !std::filesystem::is_regular_file(status))
+    return fail(Code::invalid_argument, file.string() + " is no regular file");
   auto component = env::read_file(file);
   if (!component) return std::unexpected(component.error());
   auto module = engine_.load(name, *component);

@@ -250,6 +250,15 @@ def test_modules_path_is_a_file(folder):
     assert code == 1 and str(folder / "file") in stderr
 
 
+def test_a_pipe_or_a_device_in_the_modules_folder_is_refused_and_the_others_are_served(folder):
+    os.mkfifo(folder / "modules" / "f.wasm")
+    (folder / "modules" / "z.wasm").symlink_to("/dev/zero")
+    with runtime(folder, seconds=60) as server:
+        for name in ("f.wasm", "z.wasm"):
+            assert f'{folder / "modules" / name} is no regular file"' in server.text()
+        assert server.execute("counter", "a", "Increment", '{"amount":1}').accepted.version == 1
+
+
 # Settings.
 
 
