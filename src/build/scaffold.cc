@@ -53,6 +53,12 @@ std::string type_of(std::string_view name) {
   return out;
 }
 
+// What an aggregate's own type cannot be called: its sources name something else so.
+std::string_view taken_types(std::string_view language) {
+  if (language != "rust") return " Command Event ";
+  return " Aggregate Apply Command Deserialize Event Handle Result Self Serde Serialize String Thalo Vec ";
+}
+
 using Values = std::vector<std::pair<std::string, std::string>>;
 
 std::string filled(std::string_view content, const Values& values) {
@@ -111,6 +117,10 @@ base::Result<Scaffold> make_scaffold(const fs::path& parent, std::string_view na
                       "the name '" + std::string(name) +
                           "' is a word or a module of Python's own or Thalo's; use another, e.g. 'my_" +
                           std::string(name) + "'");
+  if (taken_types(language).contains(" " + type_of(name) + " "))
+    return base::fail(Code::invalid_argument, "the name '" + std::string(name) +
+                                                  "' is taken by the language or the SDK; use another, e.g. 'my_" +
+                                                  std::string(name) + "'");
   auto category = model::category_of_module(name);
   if (!category) return std::unexpected(category.error());
 

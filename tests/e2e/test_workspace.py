@@ -71,6 +71,13 @@ def test_new_overwrites_nothing_and_names_what_is_wrong(tmp_path):
     assert os.listdir(tmp_path) == ["shop"]
 
 
+@pytest.mark.parametrize("name, language", [*((name, language) for language in ("cpp", "rust") for name in ("event", "command")), ("result", "rust"), ("thalo", "rust")])
+def test_new_refuses_a_name_that_would_not_compile(name, language, tmp_path):
+    made = thalo("new", name, "--lang", language, cwd=tmp_path)
+    assert made.returncode == 1 and f"'{name}'" in made.stderr and f"use another, e.g. 'my_{name}'" in made.stderr, made.stderr
+    assert os.listdir(tmp_path) == []
+
+
 def test_sdk_path_is_where_the_headers_are():
     folder = thalo("sdk-path").stdout.strip()
     assert os.path.isfile(f"{folder}/thalo/aggregate.h") and os.path.isfile(f"{folder}/thalo/testing.h")
