@@ -205,7 +205,8 @@ void add_restore(CLI::App& app, Session& session) {
   command->footer("Example: thalo restore backups/nightly -o message-store.db");
   command->add_option("backup", flags->backup, "The folder of the backups")->required();
   command->add_option("-o,--output", flags->output, "The store's folder: empty, or not there yet")->required();
-  command->add_option("--number", flags->number, "Which backup [default: the newest]");
+  command->add_option("--number", flags->number, "Which backup [default: the newest]")
+      ->check(CLI::Range(std::uint32_t{1}, UINT32_MAX));
   command->add_flag("--json", flags->json, "Print one JSON object");
   command->callback([flags, &session] { session.exit_code = run_restore(*flags); });
 }

@@ -151,7 +151,8 @@ void add_rollback(CLI::App& app, Session& session) {
   command->footer("Example: thalo rollback counter --version 3");
   add_server_flags(*command, flags->server);
   command->add_option("name", flags->name, "The module")->required();
-  command->add_option("--version", flags->version, "The version to serve [default: the one before the one served]");
+  command->add_option("--version", flags->version, "The version to serve [default: the one before the one served]")
+      ->check(CLI::Range(std::uint32_t{1}, UINT32_MAX));
   command->add_flag("--json", flags->json, "Print one JSON object");
   command->callback([flags, &session] { session.exit_code = rollback(*flags); });
 }

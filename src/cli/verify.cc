@@ -143,7 +143,9 @@ void add_verify(CLI::App& app, Session& session) {
   auto* backup =
       command->add_option("--backup", flags->backup, "Check a backup in this folder, and its files")->excludes(store);
   instead_of_server(*command, backup);
-  command->add_option("--number", flags->number, "Which backup [default: the newest]")->needs(backup);
+  command->add_option("--number", flags->number, "Which backup [default: the newest]")
+      ->needs(backup)
+      ->check(CLI::Range(std::uint32_t{1}, UINT32_MAX));
   command->add_option("--limit", flags->limit, "The most violations of each invariant to show; 0: all")
       ->capture_default_str();
   command->add_flag("--json", flags->json, "Print one JSON object a violation, and one with the result");

@@ -303,6 +303,7 @@ def test_a_negative_number_never_switches_off_a_check(server):
         ["export", "--from", "-1"],
         ["state", "counter", "a", "--version", "-1"],
         ["events", "counter-a", "--timeout-ms", "-1"],
+        ["rollback", "counter", "--version", "-1"],
     ):
         done = server.thalo(*arguments)
         assert done.returncode == 2 and "'-1' is negative" in done.stderr, (arguments, done)
@@ -330,6 +331,12 @@ def test_a_time_too_long_to_count_with_is_refused_and_the_longest_works(folder):
     with runtime(folder, "--time-limit-ms", longest, "--fast-lane-time-ms", longest, "--queue-wait-ms", longest) as server:
         done = server.thalo("execute", "counter", "a", "Increment", '{"amount":1}', "--timeout-ms", longest)
         assert done.returncode == 0, done.stderr
+
+
+def test_the_number_0_is_no_version_and_no_backup(folder):
+    for words in (["rollback", "counter", "--version", "0"], ["restore", folder, "-o", folder / "x", "--number", "0"], ["verify", "--backup", folder, "--number", "0"]):
+        done = thalo(*words)
+        assert done.returncode == 2 and "Value 0 not in range" in done.stderr, (words, done)
 
 
 
