@@ -30,12 +30,13 @@ std::string outcome_json(const client::Outcome& outcome) {
 }
 
 std::string time_text(std::int64_t time_ms) {
-  const std::time_t seconds = time_ms / 1000;
+  const auto milliseconds = static_cast<int>((time_ms % 1000 + 1000) % 1000);  // also before 1970
+  const std::time_t seconds = (time_ms - milliseconds) / 1000;
   std::tm utc{};
   gmtime_r(&seconds, &utc);
   char text[64];
   const std::size_t size = std::strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%S", &utc);
-  std::snprintf(text + size, sizeof text - size, ".%03dZ", static_cast<int>(time_ms % 1000));
+  std::snprintf(text + size, sizeof text - size, ".%03dZ", milliseconds);
   return text;
 }
 

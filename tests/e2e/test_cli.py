@@ -170,6 +170,15 @@ def test_import_keeps_what_an_export_can_hold(folder, tmp_path):
             assert reason in server.thalo("import", name).stderr
 
 
+def test_a_time_before_1970_is_shown_as_what_it_is(folder, server):
+    file = folder / "old.jsonl"
+    rows = [{"stream": "old-1", "type": "A", "data": 1, "position": position, "time": time} for position, time in enumerate((-203815199947, -1, 1))]
+    file.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    assert server.thalo("import", file).returncode == 0
+    shown = [line.split()[1] for line in server.thalo("events", "old-1").stdout.splitlines()]
+    assert shown == ["1963-07-18T00:40:00.053Z", "1969-12-31T23:59:59.999Z", "1970-01-01T00:00:00.001Z"]
+
+
 def test_parallel_import_keeps_every_stream_and_can_be_run_again(folder, tmp_path):
     file = folder / "events.jsonl"
     count = 3000
