@@ -1,5 +1,6 @@
 #include "cli/command_lines.h"
 
+#include <algorithm>
 #include <charconv>
 #include <nlohmann/json.hpp>
 #include <string>
@@ -56,7 +57,11 @@ base::Result<client::Command> parse_command_line(std::string_view line) {
   auto members = base::json_members(line);
   if (!members) return std::unexpected(members.error());
   client::Command command;
-  for (const auto& [key, value] : *members) {
+  for (auto member = members->begin(); member != members->end(); ++member) {
+    const auto& [key, value] = *member;
+    const auto is_this = [&key](const auto& other) { return other.first == key; };
+    if (std::any_of(members->begin(), member, is_this))
+      return fail(Code::invalid_argument, "`" + std::string(key) + "` is there twice");
     if (auto read = read_member(key, value, command); !read) return std::unexpected(read.error());
   }
   const auto missing = [](std::string_view key) {

@@ -81,6 +81,10 @@ CLI::App* declare(CLI::App& app, const std::string& name, const std::string& des
   return command;
 }
 
+// As a variable of a shell that was never set: who gives an id counts on it.
+const CLI::Validator not_empty([](std::string& text) { return text.empty() ? std::string("is empty") : std::string(); },
+                               "");
+
 constexpr const char* exit_codes = "Exit codes: 0 accepted, 1 failed, 2 wrong usage, 3 rejected by the aggregate.";
 
 void demand_words(CLI::App& command) {
@@ -97,9 +101,11 @@ void declare_lines(CLI::App& command, ExecuteFlags& flags) {
   command.add_option("--from-line", flags.lines.from_line, "With many: leave the lines before this one out")
       ->check(CLI::Range(std::uint64_t{1}, UINT64_MAX))
       ->capture_default_str();
-  command.add_option("--command-ids", flags.lines.command_ids,
-                     "With many: the command_id of a line that has none is this, a '-' and its number, so that the "
-                     "same file executes once however often it is run");
+  command
+      .add_option("--command-ids", flags.lines.command_ids,
+                  "With many: the command_id of a line that has none is this, a '-' and its number, so that the "
+                  "same file executes once however often it is run")
+      ->check(not_empty);
   command.add_option("--under-way", flags.lines.under_way_max, "With many: the most without an answer at a time")
       ->check(CLI::Range(std::size_t{1}, std::size_t{100000}))
       ->capture_default_str();
@@ -129,7 +135,8 @@ void add_execute(CLI::App& app, Session& session) {
                   "\"payload\":{\"amount\":1}}, also with command_id, correlation_id, causation_id, metadata and "
                   "expected_version; each answer is a JSON object with its line's number.\n") +
       exit_codes + " With many: 1 when any failed, else 3 when any was rejected.");
-  command->add_option("--command-id", flags->command.command_id, "Execute at most once under this id");
+  command->add_option("--command-id", flags->command.command_id, "Execute at most once under this id")
+      ->check(not_empty);
   command->add_option("--correlation-id", flags->command.correlation_id, "Copied into the events' metadata");
   command->add_option("--causation-id", flags->command.causation_id, "Copied into the events' metadata");
   declare_lines(*command, *flags);

@@ -1,5 +1,6 @@
 """Bad input of every kind: a clear error that names the field or file, nothing stored, nothing lost."""
 
+import json
 import os
 import re
 import socket
@@ -339,6 +340,12 @@ def test_the_number_0_is_no_version_and_no_backup(folder):
         assert done.returncode == 2 and "Value 0 not in range" in done.stderr, (words, done)
 
 
+def test_an_empty_command_id_is_refused(server):
+    lines = json.dumps({"category": "counter", "id": "a", "command": "Increment", "payload": {"amount": 1}})
+    for words in (["counter", "a", "Increment", '{"amount":1}', "--command-id", ""], ["--lines", "-", "--command-ids", ""]):
+        done = subprocess.run([CLI, "execute", "-u", f"http://{server.target}", *words], input=lines, capture_output=True, text=True, timeout=60)
+        assert done.returncode == 2 and f"{words[-2]}: is empty" in done.stderr, done
+    assert server.events("counter-a") == []
 
 
 def test_command_line_errors(folder):

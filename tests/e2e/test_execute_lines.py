@@ -52,6 +52,7 @@ def test_standard_input_bad_lines_rejections_and_exit_codes(server):
         ('{"category":"counter","command":"Increment"}', "`id` is missing"),
         ('{"category":"counter","id":7,"command":"Increment"}', "`id` is no string"),
         (command("a", ammount=3), "`ammount` is not a member of a command"),
+        (command("a", 5)[:-1] + ',"id":"b"}', "`id` is there twice"),
         (command("a", expected_version=-1), "`expected_version` is no whole number"),
         (command("a", metadata=[]), "`metadata` is no JSON object"),
         ('{"category":"nobody","id":"a","command":"Increment"}', "no aggregate named 'nobody'"),
@@ -63,7 +64,7 @@ def test_standard_input_bad_lines_rejections_and_exit_codes(server):
     assert done.returncode == 1 and sorted(answers) == list(range(1, len(bad) + 1)), "the good line after them is executed, and not shown"
     for number, (_, text) in enumerate(bad, 1):
         assert answers[number]["outcome"] == "failed" and text in answers[number]["message"], answers[number]
-    assert answers[9]["code"] == "ABORTED" and answers[9]["retryable"] and not answers[1]["retryable"]
+    assert answers[10]["code"] == "ABORTED" and answers[10]["retryable"] and not answers[1]["retryable"]
     assert amounts(server, "counter-b") == [1] and amounts(server, "counter-a") == [5]
     both = thalo("execute", "counter", "a", "--lines", "x")
     assert both.returncode == 2 and "--lines" in both.stderr
