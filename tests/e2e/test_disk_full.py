@@ -84,3 +84,7 @@ def test_a_full_disk_of_backups_does_not_touch_the_store(folder):
         grow(disk, "64m")
         made = server.thalo("backup")
         assert made.returncode == 0 and "holds 51 events" in made.stdout, made
+        with small_disk("1m") as target:
+            full = thalo("restore", f"{disk}/store", "-o", f"{target}/store")
+            assert full.returncode == 1 and "No space left on device" in full.stderr, full.stderr
+            assert "try again" in full.stderr and "another backup" not in full.stderr, full.stderr

@@ -316,9 +316,11 @@ base::Result<Restored> restore_backup(const fs::path& folder, std::uint32_t numb
     const auto status =
         open->engine->RestoreDBFromBackup(rocksdb::RestoreOptions(), open->backup.number, database, database);
     if (!status.ok()) {
-      return base::fail_for_good(status.IsCorruption() ? Code::data_loss : Code::unavailable,
-                                 "restoring " + where(folder, open->backup.number) + " failed: " + status.ToString() +
-                                     "; remove the folder " + target.string() + " and restore another backup");
+      return base::fail_for_good(
+          status.IsCorruption() ? Code::data_loss : Code::unavailable,
+          "restoring " + where(folder, open->backup.number) + " failed: " + status.ToString() + "; remove the folder " +
+              target.string() + " and " +
+              (status.IsCorruption() ? "restore another backup" : "try again when that is mended"));
     }
     if (auto synced = sync_files(database); !synced) return std::unexpected(std::move(synced.error()));
     // Only with this file it is a store.
