@@ -16,6 +16,7 @@
 #include "cli/connection.h"
 #include "cli/event_text.h"
 #include "cli/interrupt.h"
+#include "cli/same_store.h"
 #include "cli/subcommands.h"
 #include "cli/terminal.h"
 #include "model/stream_name.h"
@@ -103,6 +104,7 @@ int follow(client::Client& client, const TailFlags& flags, bool colour) {
   const auto watching = watch_interrupts(stop);
   client::SubscribeOptions options{flags.from, flags.filter, milliseconds(0), stop.get_token()};
   bool lost = false;
+  std::optional<client::Event> last;  // that was shown
   bool unseen_told = false;
   std::optional<std::uint64_t> skipped = 0;  // of what was stored already; absent: told
   milliseconds backoff = backoff_first;
@@ -113,6 +115,7 @@ int follow(client::Client& client, const TailFlags& flags, bool colour) {
     for (const client::Event& event : batch.events) {
       if (!print(event, flags, colour)) return false;
     }
+    if (!batch.events.empty()) last = batch.events.back();
     if (skipped) *skipped += batch.skipped;
     if (batch.caught_up && skipped) {
       tell_skipped(*skipped, batch.next);
@@ -127,8 +130,15 @@ int follow(client::Client& client, const TailFlags& flags, bool colour) {
     options.from = batch.next;
     return std::cout.good();
   };
+  const auto subscribe = [&]() -> base::Result<> {
+    // Of another store, events would be left out and nobody told.
+    if (lost && last) {
+      if (auto same = check_same_store(client, last->global_position, to_json(*last)); !same) return same;
+    }
+    return client.subscribe(options, show);
+  };
   while (!stop.stop_requested() && std::cout.good()) {
-    const auto ended = client.subscribe(options, show);
+    const auto ended = subscribe();
     if (ended) break;
     if (!ended.error().retryable()) return report(ended.error());
     if (!lost) std::cerr << "waiting for the server: " << ended.error().message << '\n';

@@ -229,6 +229,22 @@ def test_tail_follows_and_goes_on_after_the_server_was_away(folder):
         assert follower.wait(30) == 0
 
 
+def test_tail_ends_when_another_store_is_served(folder, tmp_path):
+    other = second(tmp_path)
+    with runtime(other) as server:
+        server.append("b-1", "A", "B", "C")
+    with runtime(folder) as server:
+        port = server.ports[0]
+        server.append("a-1", "A")
+        follower = subprocess.Popen([CLI, "tail", "-u", f"http://{server.target}", "--from", "0"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        assert "a-1" in follower.stdout.readline()
+        server.kill()
+    assert "waiting for the server" in follower.stderr.readline()
+    with runtime(other, "--addr", f"127.0.0.1:{port}"):
+        out, err = follower.communicate(timeout=60)
+    assert follower.returncode == 1 and out == "" and "the store has another event at global position 0: it is another store" in err, (out, err)
+
+
 def test_tail_says_how_many_events_its_filter_left_out_and_what_of_it_was_never_seen(server):
     server.append("counter-a", "A", "B")
     server.append("noise-1", *["A"] * 40)
