@@ -31,7 +31,8 @@ void CursorSaver::note_changed(const std::string& name) {
     save_changed();
   };
   // Not within the call: whoever changes something may not be done with it.
-  due <= loop_.clock().steady_now() ? loop_.post(save) : loop_.at(due, save);
+  if (due <= loop_.clock().steady_now()) return loop_.post(save);
+  loop_.at(due, save);
 }
 
 void CursorSaver::save(const std::string& name, Done done) {

@@ -339,16 +339,7 @@ void LoopFeed::take_subscription(std::uint64_t id, SubscribeRequest request, std
   auto made = std::make_unique<HostedSubscription>(tail_, loop_, std::move(request), *from, std::move(subscriber),
                                                    [this, id] { subscriptions_.erase(id); });
   made->start();
-  const auto interval = made->heartbeat_interval();
   subscriptions_.emplace(id, std::move(made));
-  loop_.after(interval, [this, id] { beat(id); });
-}
-
-void LoopFeed::beat(std::uint64_t id) {
-  const auto found = subscriptions_.find(id);
-  if (found == subscriptions_.end()) return;
-  found->second->heartbeat();
-  loop_.after(found->second->heartbeat_interval(), [this, id] { beat(id); });
 }
 
 base::Result<std::unique_ptr<Feed>> Feed::start(store::Store& store, const env::Clock& clock,

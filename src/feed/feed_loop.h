@@ -59,7 +59,6 @@ class LoopFeed final : public Feed, public ProjectionHost {
   void hear(const Outbox& outbox);
   void note_left(const Outbox& outbox);
   void take_subscription(std::uint64_t id, SubscribeRequest request, std::shared_ptr<Subscriber> subscriber);
-  void beat(std::uint64_t id);
   void complete(std::vector<ProjectionDescription> descriptions,
                 const Answer<std::vector<ProjectionDescription>>& answer);
   void save_idle();

@@ -3,6 +3,7 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <malloc.h>
 
 #include <algorithm>
 #include <atomic>
@@ -192,6 +193,21 @@ TEST_F(FeedTest, ASubscriberSeesEverythingOnceAcrossCatchingUpAndFollowing) {
   ASSERT_EQ(seen.positions.size(), 11'000U);
   for (std::size_t at = 0; at < seen.positions.size(); ++at) ASSERT_EQ(seen.positions[at], at);
   EXPECT_GE(seen.caught_up, 1);
+}
+
+TEST_F(FeedTest, ASubscriptionThatHasEndedLeavesNothing) {
+  const auto come_and_go = [&] {
+    for (int number = 0; number < 20'000; ++number) {
+      auto subscription = feed_->subscribe({.heartbeat = std::chrono::hours(1)}, std::make_shared<TestSubscriber>());
+      EXPECT_TRUE(subscription);
+      if (number % 1000 == 0) describe();  // the feed has done all of it
+    }
+    describe();
+  };
+  come_and_go();
+  const std::size_t before = mallinfo2().uordblks;
+  come_and_go();
+  EXPECT_LT(mallinfo2().uordblks, before + 500'000) << "25 bytes for each";
 }
 
 // Counts how often events are read.

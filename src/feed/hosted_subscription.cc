@@ -29,9 +29,19 @@ HostedSubscription::HostedSubscription(Tail& tail, Loop& loop, SubscribeRequest 
     unseen_types_.insert(part.types.begin(), part.types.end());
     unseen_streams_.insert(part.streams.begin(), part.streams.end());
   }
+  schedule_heartbeat();
 }
 
+HostedSubscription::~HostedSubscription() { loop_.cancel(next_heartbeat_); }
+
 void HostedSubscription::start() { want(); }
+
+void HostedSubscription::schedule_heartbeat() {
+  next_heartbeat_ = loop_.after(heartbeat_, [this] {
+    schedule_heartbeat();
+    heartbeat();
+  });
+}
 
 void HostedSubscription::wake() {
   if (!held_ || !subscriber_->is_ready()) return;

@@ -18,13 +18,15 @@ class HostedSubscription final : private Reader {
   HostedSubscription(Tail& tail, Loop& loop, SubscribeRequest request, model::GlobalPosition from,
                      std::shared_ptr<Subscriber> subscriber, std::function<void()> on_end);
 
+  ~HostedSubscription() override;
+
   void start();
-  void wake();       // the subscriber may be ready
-  void heartbeat();  // the interval has passed
+  void wake();  // the subscriber may be ready
   void stop(const base::Error& reason) { subscriber_->on_stopped(reason); }
-  std::chrono::milliseconds heartbeat_interval() const { return heartbeat_; }
 
  private:
+  void schedule_heartbeat();
+  void heartbeat();
   void on_stretch(Stretch stretch) override;
   void on_unreadable(const base::Error& error) override;
   void send(Stretch stretch);
@@ -34,6 +36,7 @@ class HostedSubscription final : private Reader {
   Tail& tail_;
   Loop& loop_;
   const std::chrono::milliseconds heartbeat_;
+  Loop::Timer next_heartbeat_;
   const std::shared_ptr<Subscriber> subscriber_;
   const std::function<void()> on_end_;
   std::optional<Stretch> held_;  // for a subscriber that is not ready

@@ -37,9 +37,12 @@ class Loop final : private base::Sleeper {
   // For requests from outside: RESOURCE_EXHAUSTED when too many wait, UNAVAILABLE when stopped. Any thread.
   base::Result<> request(Task task);
 
+  using Timer = std::multimap<Time, Task>::iterator;
   // Runs `task` at `time`. On the loop only.
-  void at(Time time, Task task) { timers_.emplace(time, std::move(task)); }
-  void after(std::chrono::milliseconds pause, Task task) { at(clock_.steady_now() + pause, std::move(task)); }
+  Timer at(Time time, Task task) { return timers_.emplace(time, std::move(task)); }
+  Timer after(std::chrono::milliseconds pause, Task task) { return at(clock_.steady_now() + pause, std::move(task)); }
+  // Of one that has not begun to run. On the loop, or when it has ended.
+  void cancel(Timer timer) { timers_.erase(timer); }
 
   const env::Clock& clock() const { return clock_; }
 
