@@ -63,7 +63,8 @@ std::unexpected<base::Error> Channel::failed(const ::grpc::Status& status, const
   return std::unexpected(std::move(error));
 }
 
-base::Result<Channel> open_channel(std::string_view url, std::chrono::milliseconds timeout) {
+base::Result<Channel> open_channel(std::string_view url, std::chrono::milliseconds timeout,
+                                   std::chrono::milliseconds keepalive) {
   auto address = address_of(url);
   if (!address) return std::unexpected(address.error());
   ::grpc::ChannelArguments arguments;
@@ -74,6 +75,11 @@ base::Result<Channel> open_channel(std::string_view url, std::chrono::millisecon
   arguments.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, 1000);
   // Its name misleads: it is the time limit of an attempt.
   arguments.SetInt(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, attempt_ms(timeout));
+  // A connection that has died without a word, e.g. behind a NAT that forgot it, is noticed while a call waits, and the
+  // call ends with UNAVAILABLE; grpc++ would stop asking after two pings.
+  arguments.SetInt(GRPC_ARG_KEEPALIVE_TIME_MS, static_cast<int>(keepalive.count()));
+  arguments.SetInt(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, static_cast<int>(keepalive.count()));
+  arguments.SetInt(GRPC_ARG_HTTP2_MAX_PINGS_WITHOUT_DATA, 0);
   return Channel{std::string(url),
                  ::grpc::CreateCustomChannel("dns:///" + *address, ::grpc::InsecureChannelCredentials(), arguments)};
 }

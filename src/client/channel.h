@@ -26,10 +26,16 @@ struct Channel {
 // How long a call may take unless its client is told otherwise.
 constexpr std::chrono::milliseconds default_timeout{30'000};
 
+// Servers allow a ping every 10 seconds.
+constexpr std::chrono::milliseconds default_keepalive{20'000};
+
 // Connects at the first call. A server that accepts the connection has the `timeout` of a call, and a second more, to
 // answer it; then, or at once when the connection is refused, calls fail with UNAVAILABLE. INVALID_ARGUMENT: `url` is
 // neither `http://host:port` nor `host:port`.
-base::Result<Channel> open_channel(std::string_view url, std::chrono::milliseconds timeout = default_timeout);
+// A server that says nothing for the time `keepalive` while a call waits is asked whether it is there, and has as long
+// to answer.
+base::Result<Channel> open_channel(std::string_view url, std::chrono::milliseconds timeout = default_timeout,
+                                   std::chrono::milliseconds keepalive = default_keepalive);
 
 // Moves the texts out of the message.
 Event event_from_wire(v1::Event& event);
