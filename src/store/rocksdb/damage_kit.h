@@ -1,6 +1,8 @@
 // What tests of closed stores share: leaving a store closed or crashed, looking at its files, and damaging them.
 #pragma once
 
+#include <rocksdb/db.h>
+
 #include <algorithm>
 #include <filesystem>
 #include <fstream>
@@ -40,6 +42,42 @@ inline void flip_byte(const std::filesystem::path& path, std::uint64_t at) {
   const char byte = static_cast<char>(file.get() ^ 0x40);
   file.seekp(static_cast<std::streamoff>(at));
   file.put(byte);
+}
+
+// Changes the database of a closed store as only a program with an error could, and puts everything into files.
+using Columns = std::vector<rocksdb::ColumnFamilyHandle*>;
+template <class Change>
+void change_database(const RocksdbPlace& place, Change change, bool into_files = true) {
+  std::vector<rocksdb::ColumnFamilyDescriptor> columns;
+  for (const char* name : {"default", "events", "index", "cursors", "snapshots"})
+    columns.emplace_back(name, rocksdb::ColumnFamilyOptions());
+  Columns handles;
+  rocksdb::DB* raw = nullptr;
+  ASSERT_TRUE(rocksdb::DB::Open({}, (place.path() / "rocksdb").string(), columns, &handles, &raw).ok());
+  const std::unique_ptr<rocksdb::DB> db(raw);
+  change(*db, handles);
+  if (into_files) {
+    for (auto* handle : handles) ASSERT_TRUE(db->Flush({}, handle).ok());
+  }
+  for (auto* handle : handles) ASSERT_TRUE(db->DestroyColumnFamilyHandle(handle).ok());
+}
+
+// Writes a column anew as several files of one level, as they are in a large store; in the order of their keys.
+inline std::vector<std::filesystem::path> split_column(const RocksdbPlace& place, const std::string& column) {
+  std::vector<rocksdb::LiveFileMetaData> files;
+  change_database(place, [&](rocksdb::DB& db, const Columns& columns) {
+    auto* const handle = *std::ranges::find(columns, column, &rocksdb::ColumnFamilyHandle::GetName);
+    ASSERT_TRUE(db.SetOptions(handle, {{"target_file_size_base", "16384"}}).ok());
+    rocksdb::CompactRangeOptions all;
+    all.bottommost_level_compaction = rocksdb::BottommostLevelCompaction::kForce;
+    ASSERT_TRUE(db.CompactRange(all, handle, nullptr, nullptr).ok());
+    db.GetLiveFilesMetaData(&files);
+  });
+  std::erase_if(files, [&](const auto& file) { return file.column_family_name != column; });
+  std::ranges::sort(files, {}, &rocksdb::LiveFileMetaData::smallestkey);
+  std::vector<std::filesystem::path> paths;
+  for (const auto& file : files) paths.emplace_back(file.db_path + file.name);
+  return paths;
 }
 
 // Every file below a folder with its content and when it was written.

@@ -72,9 +72,8 @@ rocksdb::Status remove_for_good(const std::vector<std::string>& logs, const std:
 }
 
 rocksdb::ReadOptions within_stream() {
-  rocksdb::ReadOptions options;
+  rocksdb::ReadOptions options = iterator_options();
   options.prefix_same_as_start = true;
-  options.ignore_range_deletions = true;  // there are none
   return options;
 }
 
@@ -246,7 +245,7 @@ base::Result<> Database::count_events(const std::string& name, std::span<const E
 base::Result<> Database::count_logged_events(const std::string& name) {
   std::array<char, 8> begin;
   put_big_endian64(begin.data(), head_at_open_);
-  const std::unique_ptr<rocksdb::Iterator> iterator(db_->NewIterator({}, events()));
+  const std::unique_ptr<rocksdb::Iterator> iterator(db_->NewIterator(iterator_options(), events()));
   for (iterator->Seek({begin.data(), begin.size()}); iterator->Valid(); iterator->Next()) {
     const std::string_view key = view(iterator->key());
     if (key.size() != begin.size() || get_big_endian64(key) != head_at_open_)

@@ -33,6 +33,14 @@ inline std::unexpected<base::Error> engine_failure(const rocksdb::Status& status
   return std::unexpected(engine_error(status, doing));
 }
 
+// What every iterator is made with. There are no deleted ranges; and looking for them, RocksDB 7.9.2 takes a file whose
+// first block cannot be read for the end of all files.
+inline rocksdb::ReadOptions iterator_options() {
+  rocksdb::ReadOptions options;
+  options.ignore_range_deletions = true;
+  return options;
+}
+
 // The columns by their numbers in the database, which are those of their places in column_descriptors.
 inline constexpr std::size_t default_column = 0;
 inline constexpr std::size_t events_column = 1;

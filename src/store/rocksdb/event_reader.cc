@@ -92,7 +92,7 @@ base::Result<bool> StreamReader::read_window(std::span<const model::GlobalPositi
 }
 
 rocksdb::ReadOptions StreamReader::options() const {
-  rocksdb::ReadOptions options;
+  rocksdb::ReadOptions options = iterator_options();
   options.fill_cache = keeps_blocks_;
   return options;
 }
@@ -204,7 +204,7 @@ base::Result<> scan_events(Database& database, model::GlobalPosition begin, mode
   const Key end_key = key_of(end);
   const rocksdb::Slice upper_bound = slice(end_key);
   const bool is_short = end - begin <= cached_scan_events_max;
-  rocksdb::ReadOptions options;
+  rocksdb::ReadOptions options = iterator_options();
   options.iterate_upper_bound = &upper_bound;
   options.fill_cache = is_short;
   options.adaptive_readahead = true;

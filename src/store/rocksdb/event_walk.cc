@@ -130,7 +130,7 @@ class Walk {
   }
 
   static rocksdb::ReadOptions options() {
-    rocksdb::ReadOptions options;
+    rocksdb::ReadOptions options = iterator_options();
     options.fill_cache = false;
     options.readahead_size = std::size_t{1} << 20;
     return options;

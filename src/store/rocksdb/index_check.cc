@@ -78,7 +78,7 @@ class IndexCheck {
 void check_index(Database& database, std::uint32_t stretch_events, model::GlobalPosition checkpoint, EventCheck& events,
                  VerifyReport& report) {
   IndexCheck check(stretch_events, checkpoint, events, report);
-  rocksdb::ReadOptions options;
+  rocksdb::ReadOptions options = iterator_options();
   options.total_order_seek = true;
   options.fill_cache = false;
   const std::unique_ptr<rocksdb::Iterator> iterator(database.db().NewIterator(options, database.index()));

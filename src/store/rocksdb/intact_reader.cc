@@ -42,7 +42,7 @@ rocksdb::Status IntactReader::open_file_of(model::GlobalPosition position) {
     file_ = std::make_unique<rocksdb::SstFileReader>(options);
     begin_ = end_ = 0;
     if (const auto opened = file_->Open(file.db_path + file.name); !opened.ok()) return opened;
-    iterator_.reset(file_->NewIterator({}));
+    iterator_.reset(file_->NewIterator(iterator_options()));
     begin_ = begin;
     end_ = end;
     return rocksdb::Status::OK();

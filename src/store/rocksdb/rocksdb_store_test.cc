@@ -10,8 +10,8 @@
 #include <random>
 
 #include "base/log.h"
+#include "store/rocksdb/damage_kit.h"
 #include "store/rocksdb/log_check.h"
-#include "store/rocksdb/rocksdb_place.h"
 
 namespace thalo::store {
 namespace {
@@ -248,13 +248,6 @@ class LogTest : public RocksdbStoreTest {
     EXPECT_GT(fs::file_size(log), 1'000u * static_cast<unsigned>(commands));
     return log;
   }
-  void flip_byte(const fs::path& path, std::uint64_t at) {
-    std::fstream file(path, std::ios::in | std::ios::out | std::ios::binary);
-    file.seekg(static_cast<std::streamoff>(at));
-    const char byte = static_cast<char>(file.get() ^ 0x40);
-    file.seekp(static_cast<std::streamoff>(at));
-    file.put(byte);
-  }
 };
 
 TEST_F(LogTest, ATailThatWasCutShortIsTheUnfinishedWriteAndDropped) {
@@ -485,6 +478,54 @@ TEST_F(DamagedFileTest, DamageAtTheBeginningOfALaterFileHidesNothingBeforeIt) {
   EXPECT_EQ(read_stream(*store, {.stream = "s-1", .limit = events}).size(), events);
   EXPECT_EQ(read_stream(*store, {.stream = "s-1", .from = events - 1, .direction = Direction::backwards}).size(),
             events);
+}
+
+// A column in many files, the first block of one in their middle damaged.
+class DamagedColumnTest : public RocksdbStoreTest {
+ protected:
+  static constexpr std::uint64_t count = 1'000;
+  void SetUp() override {
+    auto store = place_.open({});
+    std::mt19937 random(1);
+    const auto noise = [&] {
+      std::string text;
+      while (text.size() < 300) text += std::to_string(random());
+      return text;
+    };
+    RecordingSink sink;
+    std::vector<std::pair<std::string, Cursor>> cursors;
+    for (std::uint64_t index = 0; index < count; ++index) {
+      ASSERT_TRUE(store->append(make_append("s-" + noise(), {noise()}), sink));
+      cursors.emplace_back("c-" + std::to_string(index), Cursor{.next = 1, .data = noise()});
+    }
+    sink.wait(count);
+    ASSERT_TRUE(store->save_cursors(cursors));
+  }
+  // Opens a store with the damage, and has its name.
+  std::unique_ptr<Store> open_damaged(const std::string& column) {
+    const auto files = split_column(place_, column);
+    EXPECT_GT(files.size(), 3u);
+    file_ = files[files.size() / 2].filename().string();
+    flip_byte(files[files.size() / 2], 20);
+    return open();
+  }
+  template <typename Answer>
+  void expect_named(const Answer& answer) {
+    ASSERT_FALSE(answer);
+    EXPECT_EQ(answer.error().code, Code::data_loss) << answer.error().message;
+    EXPECT_THAT(answer.error().message, HasSubstr(file_));
+  }
+  std::string file_;
+};
+
+TEST_F(DamagedColumnTest, AListOfStreamsIsWholeOrNone) {
+  const auto store = open_damaged("index");
+  expect_named(store->list_streams({}, [](const StreamSummary&) { return true; }));
+}
+
+TEST_F(DamagedColumnTest, AListOfCursorsIsWholeOrNone) {
+  const auto store = open_damaged("cursors");
+  expect_named(store->list_cursors());
 }
 
 }  // namespace

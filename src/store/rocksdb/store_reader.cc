@@ -87,7 +87,7 @@ base::Result<std::optional<Cursor>> StoreReader::load_cursor(std::string_view na
 
 base::Result<std::vector<std::pair<std::string, Cursor>>> StoreReader::list_cursors() const {
   std::vector<std::pair<std::string, Cursor>> all;
-  const std::unique_ptr<rocksdb::Iterator> iterator(database_.db().NewIterator({}, database_.cursors()));
+  const std::unique_ptr<rocksdb::Iterator> iterator(database_.db().NewIterator(iterator_options(), database_.cursors()));
   for (iterator->SeekToFirst(); iterator->Valid(); iterator->Next()) {
     const std::string_view name = view(iterator->key());
     auto cursor = decode_cursor(name, view(iterator->value()));

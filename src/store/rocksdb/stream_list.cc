@@ -44,7 +44,7 @@ class StreamsOnDisk {
 
  private:
   static rocksdb::ReadOptions options() {
-    rocksdb::ReadOptions options;
+    rocksdb::ReadOptions options = iterator_options();
     options.total_order_seek = true;
     options.fill_cache = false;
     return options;

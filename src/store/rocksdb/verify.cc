@@ -111,7 +111,7 @@ void check_events_and_index(Database& database, std::uint32_t stretch_events, Ve
 template <class Decode>
 std::uint64_t check_small_values(Database& database, rocksdb::ColumnFamilyHandle* column, Decode decode,
                                  VerifyReport& report) {
-  const std::unique_ptr<rocksdb::Iterator> iterator(database.db().NewIterator({}, column));
+  const std::unique_ptr<rocksdb::Iterator> iterator(database.db().NewIterator(iterator_options(), column));
   std::uint64_t count = 0;
   for (iterator->SeekToFirst(); iterator->Valid(); iterator->Next(), ++count) {
     const std::string_view key = view(iterator->key());

@@ -1,8 +1,6 @@
 // Every kind of damage is found and named by its invariant; a sound store passes.
 #include "store/verify.h"
 
-#include <rocksdb/db.h>
-
 #include <random>
 
 #include "store/record.h"
@@ -70,23 +68,20 @@ class VerifyTest : public testing::Test {
     return violations.found;
   }
 
-  // Changes the database as only a program with an error could, and puts everything into files.
   template <class Change>
   void change(Change change, bool into_files = true) {
-    std::vector<rocksdb::ColumnFamilyDescriptor> columns;
-    for (const char* name : {"default", "events", "index", "cursors", "snapshots"})
-      columns.emplace_back(name, rocksdb::ColumnFamilyOptions());
-    std::vector<rocksdb::ColumnFamilyHandle*> handles;
-    rocksdb::DB* raw = nullptr;
-    ASSERT_TRUE(rocksdb::DB::Open({}, (place_.path() / "rocksdb").string(), columns, &handles, &raw).ok());
-    const std::unique_ptr<rocksdb::DB> db(raw);
-    change(*db, handles);
-    if (into_files) {
-      for (auto* handle : handles) ASSERT_TRUE(db->Flush({}, handle).ok());
-    }
-    for (auto* handle : handles) ASSERT_TRUE(db->DestroyColumnFamilyHandle(handle).ok());
+    change_database(place_, change, into_files);
   }
-  using Columns = std::vector<rocksdb::ColumnFamilyHandle*>;
+
+  // Events that cannot be compressed.
+  static std::vector<std::string> noise(std::size_t count) {
+    std::mt19937_64 random(5);
+    std::vector<std::string> data(count);
+    for (auto& text : data) {
+      while (text.size() < 1'000) text += std::to_string(random());
+    }
+    return data;
+  }
 
   static std::string key(model::GlobalPosition position) {
     std::string key(8, '\0');
@@ -288,12 +283,7 @@ TEST_F(VerifyTest, FindsEveryFlippedByteOfAFileAndReadsTheRest) {
 TEST_F(VerifyTest, GoesOnBehindADamagedBlock) {
   {
     auto store = place_.open({});
-    std::mt19937_64 random(5);
-    for (int index = 0; index < 500; ++index) {
-      std::string noise;
-      while (noise.size() < 1'000) noise += std::to_string(random());
-      append_events(*store, "noise-1", {noise});
-    }
+    append_events(*store, "noise-1", noise(500));
   }
   change([](rocksdb::DB&, const Columns&) {});
   const fs::path file = file_of("events");
@@ -305,6 +295,22 @@ TEST_F(VerifyTest, GoesOnBehindADamagedBlock) {
   EXPECT_LT(summary_.events, 650u);
   EXPECT_THAT(found, Not(Contains(names(3))));
   EXPECT_THAT(found, Not(Contains(names(4))));
+}
+
+// RocksDB walks over the files of a level as over one.
+TEST_F(VerifyTest, GoesOnBehindAFileWhoseFirstBlockIsDamaged) {
+  {
+    auto store = place_.open({});
+    append_events(*store, "noise-1", noise(500));
+  }
+  const auto files = split_column(place_, "events");
+  ASSERT_GT(files.size(), 3u);
+  flip_byte(files[2], 20);
+  const auto found = verify();
+  EXPECT_THAT(found, Contains(AllOf(names(12), in(files[2]), saying("cannot be read"))));
+  EXPECT_THAT(found, Not(Contains(names(3)))) << "no event is missing";
+  EXPECT_GT(summary_.events, 630u);
+  EXPECT_LT(summary_.events, 650u);
 }
 
 TEST_F(VerifyTest, FindsAMissingFile) {
