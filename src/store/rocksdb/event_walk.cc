@@ -24,10 +24,9 @@ Key key_of(model::GlobalPosition position) {
   return key;
 }
 
-bool seek(rocksdb::Iterator& iterator, model::GlobalPosition position) {
+void seek(rocksdb::Iterator& iterator, model::GlobalPosition position) {
   const Key key = key_of(position);
   iterator.Seek({key.data(), key.size()});
-  return iterator.Valid();
 }
 
 struct File {
@@ -78,26 +77,31 @@ class Walk {
     reader_options.env = database_.db().GetEnv();
     rocksdb::SstFileReader reader(reader_options);
     if (const auto opened = reader.Open(file.path); !opened.ok()) return lose(begin, file.end, opened, file.path);
-    const std::unique_ptr<rocksdb::Iterator> iterator(reader.NewIterator(options()));
-    seek(*iterator, begin);
-    while (true) {
+    for (model::GlobalPosition next = begin; next < file.end;) {
+      const auto iterator = iterator_at(reader, next);
       for (; iterator->Valid(); iterator->Next()) see(*iterator);
       if (iterator->status().ok()) return;
-      const auto status = iterator->status();
       const model::GlobalPosition broken = std::max(check_.next(), file.begin);
-      const model::GlobalPosition readable = next_readable(*iterator, broken, file.end);
-      lose(broken, readable, status, file.path);
-      if (readable >= file.end || !seek(*iterator, readable)) return;
+      next = next_readable(reader, broken, file.end);
+      lose(broken, next, iterator->status(), file.path);
     }
   }
 
+  // A new one for every place: one that has met a damaged block may take it for a sound one that it stood in before.
+  static std::unique_ptr<rocksdb::Iterator> iterator_at(rocksdb::SstFileReader& reader,
+                                                        model::GlobalPosition position) {
+    std::unique_ptr<rocksdb::Iterator> iterator(reader.NewIterator(options()));
+    seek(*iterator, position);
+    return iterator;
+  }
+
   // The first place behind `broken` that can be read, or `end`.
-  static model::GlobalPosition next_readable(rocksdb::Iterator& iterator, model::GlobalPosition broken,
+  static model::GlobalPosition next_readable(rocksdb::SstFileReader& reader, model::GlobalPosition broken,
                                              model::GlobalPosition end) {
     model::GlobalPosition bad = broken;
     model::GlobalPosition good = end;
     for (std::uint64_t step = 1; bad + step < end; step *= 2) {
-      if (seek(iterator, bad + step)) {
+      if (iterator_at(reader, bad + step)->Valid()) {
         good = bad + step;
         break;
       }
@@ -105,7 +109,7 @@ class Walk {
     }
     while (good - bad > 1) {
       const model::GlobalPosition middle = bad + (good - bad) / 2;
-      (seek(iterator, middle) ? good : bad) = middle;
+      (iterator_at(reader, middle)->Valid() ? good : bad) = middle;
     }
     return good;
   }

@@ -74,11 +74,11 @@ class VerifyTest : public testing::Test {
   }
 
   // Events that cannot be compressed.
-  static std::vector<std::string> noise(std::size_t count) {
+  static std::vector<std::string> noise(std::size_t count, std::size_t bytes = 1'000) {
     std::mt19937_64 random(5);
     std::vector<std::string> data(count);
     for (auto& text : data) {
-      while (text.size() < 1'000) text += std::to_string(random());
+      while (text.size() < bytes) text += std::to_string(random());
     }
     return data;
   }
@@ -295,6 +295,23 @@ TEST_F(VerifyTest, GoesOnBehindADamagedBlock) {
   EXPECT_LT(summary_.events, 650u);
   EXPECT_THAT(found, Not(Contains(names(3))));
   EXPECT_THAT(found, Not(Contains(names(4))));
+}
+
+TEST_F(VerifyTest, LosesOneBlockOfAFileAndNoMore) {
+  {
+    auto store = place_.open({});
+    append_events(*store, "noise-1", noise(5'000, 40));
+  }
+  change([](rocksdb::DB&, const Columns&) {});
+  const fs::path file = file_of("events");
+  std::mt19937 random(7);
+  for (int round = 0; round < 20; ++round) {
+    const std::uint64_t place = random() % (fs::file_size(file) / 10 * 9);  // what is last tells where the blocks are
+    flip_byte(file, place);
+    EXPECT_THAT(verify(), Contains(AllOf(names(12), in(file), saying("cannot be read")))) << "byte " << place;
+    EXPECT_GT(summary_.events, 5'150u - 100u) << "byte " << place;
+    flip_byte(file, place);
+  }
 }
 
 // RocksDB walks over the files of a level as over one.
