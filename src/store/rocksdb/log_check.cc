@@ -1,19 +1,19 @@
 #include "store/rocksdb/log_check.h"
 
 #include <fcntl.h>
-#include <sys/mman.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
 #include <charconv>
+#include <cstdint>
 #include <iterator>
 #include <map>
 #include <string>
 #include <system_error>
 
 #include "base/log.h"
+#include "env/files.h"
 #include "store/rocksdb/log_pieces.h"
 
 namespace thalo::store {
@@ -24,36 +24,7 @@ using base::Code;
 constexpr std::size_t sector_bytes = 512;
 constexpr std::size_t page_bytes = 4096;
 
-// A file's content, readable while this lives.
-class MappedFile {
- public:
-  explicit MappedFile(const std::filesystem::path& path, int mode = O_RDONLY)
-      : file_(::open(path.c_str(), mode | O_CLOEXEC)) {
-    struct stat status{};
-    if (file_ < 0 || ::fstat(file_, &status) != 0) return;
-    size_ = static_cast<std::size_t>(status.st_size);
-    is_open_ = true;
-    if (size_ == 0) return;
-    content_ = ::mmap(nullptr, size_, PROT_READ, MAP_PRIVATE, file_, 0);
-    is_open_ = content_ != MAP_FAILED;
-  }
-  MappedFile(const MappedFile&) = delete;
-  MappedFile& operator=(const MappedFile&) = delete;
-  ~MappedFile() {
-    if (is_open_ && size_ > 0) ::munmap(content_, size_);
-    if (file_ >= 0) ::close(file_);
-  }
-  bool is_open() const { return is_open_; }
-  std::string_view content() const { return {static_cast<const char*>(content_), size_}; }
-  // Durable when it returns.
-  bool cut(std::uint64_t size) { return ::ftruncate(file_, static_cast<off_t>(size)) == 0 && ::fsync(file_) == 0; }
-
- private:
-  int file_;
-  std::size_t size_ = 0;
-  void* content_ = nullptr;
-  bool is_open_ = false;
-};
+base::Result<std::string> read_log(const std::filesystem::path& path) { return env::read_file(path, SIZE_MAX); }
 
 bool is_zero(std::string_view bytes) {
   return std::ranges::all_of(bytes, [](char byte) { return byte == 0; });
@@ -115,11 +86,6 @@ class UnfinishedWrites {
   bool has_synced_ = false;
 };
 
-base::Result<> system_failure(std::string_view doing, const std::filesystem::path& path) {
-  return base::fail(Code::unavailable, "cannot " + std::string(doing) + " " + path.string() + ": " +
-                                           std::generic_category().message(errno));
-}
-
 using Logs = std::map<std::uint64_t, std::filesystem::path>;
 
 Logs find_logs(const std::filesystem::path& folder) {
@@ -135,16 +101,22 @@ Logs find_logs(const std::filesystem::path& folder) {
   return logs;
 }
 
+// Durable when it returns.
+base::Result<> shorten(const std::filesystem::path& path, std::uint64_t size) {
+  const int file = ::open(path.c_str(), O_WRONLY | O_CLOEXEC);
+  const bool done = file >= 0 && ::ftruncate(file, static_cast<off_t>(size)) == 0 && ::fsync(file) == 0;
+  const int number = errno;
+  if (file >= 0) ::close(file);
+  if (done) return {};
+  return base::fail(Code::unavailable, "cannot cut the unfinished end of " + path.string() + ": " +
+                                           std::generic_category().message(number));
+}
+
 // Drops what stands behind the cut.
 base::Result<> apply(const LogsCut& cut) {
   base::log::warn(
       "the log of the store ends in writes that were not finished; nobody was told of them and they are dropped",
       {{"file", cut.file.string()}, {"offset", cut.offset}});
-  const auto shorten = [](const std::filesystem::path& path, std::uint64_t size) -> base::Result<> {
-    MappedFile file(path, O_RDWR);
-    if (!file.is_open() || !file.cut(size)) return system_failure("cut the unfinished end of", path);
-    return {};
-  };
   if (auto done = shorten(cut.file, cut.offset); !done) return done;
   for (const auto& later : cut.later) {
     if (auto done = shorten(later, 0); !done) return done;
@@ -157,9 +129,9 @@ base::Result<bool> is_droppable(const Logs& logs, Logs::const_iterator broken, c
   if (check.end == LogEnd::damaged) return false;
   UnfinishedWrites unfinished(check.last_event);
   for (auto log = broken; log != logs.end(); ++log) {
-    MappedFile file(log->second);
-    if (!file.is_open()) return std::unexpected(system_failure("read the log", log->second).error());
-    if (!unfinished.accept(file.content(), log == broken ? check.broken + 1 : 0)) return false;
+    const auto content = read_log(log->second);
+    if (!content) return std::unexpected(content.error());
+    if (!unfinished.accept(*content, log == broken ? check.broken + 1 : 0)) return false;
   }
   return true;
 }
@@ -203,14 +175,10 @@ base::Result<std::optional<LogsCut>> find_cut(const std::filesystem::path& folde
   const Logs logs = find_logs(folder);
   std::optional<model::GlobalPosition> last_event;
   for (auto log = logs.begin(); log != logs.end(); ++log) {
-    LogCheck check;
-    LogsCut cut{.file = log->second};
-    {
-      const MappedFile file(log->second);
-      if (!file.is_open()) return std::unexpected(system_failure("read the log", log->second).error());
-      cut.size = file.content().size();
-      check = check_log(file.content(), last_event);
-    }
+    const auto content = read_log(log->second);
+    if (!content) return std::unexpected(content.error());
+    LogsCut cut{.file = log->second, .size = content->size()};
+    const LogCheck check = check_log(*content, last_event);
     last_event = check.last_event;
     if (check.end == LogEnd::whole) continue;
     const auto droppable = is_droppable(logs, log, check);

@@ -286,6 +286,19 @@ TEST_F(LogTest, AFlippedBitAnywhereIsRefused) {
   EXPECT_EQ(fs::file_size(log), size) << "a whole log is left alone";
 }
 
+// Reading the beginning of its own memory is what a process is always told is an input/output error.
+const fs::path unreadable = "/proc/self/mem";
+
+TEST_F(LogTest, ALogThatTheDiskCannotReadIsRefusedByName) {
+  const fs::path log = crash(5);
+  fs::remove(log);
+  fs::create_symlink(unreadable, log);
+  const auto found = find_cut(place_.path() / "rocksdb");
+  ASSERT_FALSE(found);
+  EXPECT_FALSE(found.error().retryable());
+  EXPECT_THAT(found.error().message, AllOf(HasSubstr(log.string()), HasSubstr("Input/output error")));
+}
+
 TEST_F(LogTest, CutAnywhereItLosesOnlyWhatStoodBehindTheCut) {
   const fs::path log = crash(60);
   const fs::path whole = place_.path() / "whole";
