@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cerrno>
 #include <system_error>
 
 #include "base/counted.h"
@@ -71,6 +72,13 @@ rocksdb::Status remove_for_good(const std::vector<std::string>& logs, const std:
   return status;
 }
 
+// What is read cannot be had again by reading it once more. Of what the system says RocksDB keeps the words.
+bool is_lost(const rocksdb::Status& status) {
+  static const std::string input_output_error = std::generic_category().message(EIO);
+  return status.IsCorruption() || status.IsPathNotFound() ||
+         (status.IsIOError() && status.ToString().ends_with(input_output_error));
+}
+
 rocksdb::ReadOptions within_stream() {
   rocksdb::ReadOptions options = iterator_options();
   options.prefix_same_as_start = true;
@@ -87,11 +95,15 @@ base::Error opening_error(const rocksdb::Status& status, const std::string& name
 }  // namespace
 
 base::Error engine_error(const rocksdb::Status& status, std::string_view doing, std::string_view advice) {
-  Code code = Code::unavailable;
-  if (status.IsCorruption()) code = Code::data_loss;
-  base::Error error{code, std::string(doing) + " failed: " + status.ToString()};
-  if (code == Code::data_loss) error.message += advice;
+  base::Error error = write_error(status, doing);
+  if (!is_lost(status)) return error;
+  error.code = Code::data_loss;
+  error.message += advice;
   return error;
+}
+
+base::Error write_error(const rocksdb::Status& status, std::string_view doing) {
+  return {Code::unavailable, std::string(doing) + " failed: " + status.ToString()};
 }
 
 Database::Database() : index_iterators_(within_stream()) {}
@@ -113,7 +125,7 @@ base::Result<std::unique_ptr<Database>> Database::open(StoreFolder& folder, cons
   if (!status.ok()) return std::unexpected(opening_error(status, name));
   database->db_.reset(db);
   const auto removed = remove_for_good(old_logs, folder.database_path().string(), *database_options.env);
-  if (!removed.ok()) return engine_failure(removed, "removing the old logs of the store " + name);
+  if (!removed.ok()) return std::unexpected(write_error(removed, "removing the old logs of the store " + name));
   if (folder.is_new()) {
     if (auto done = database->write_meta(folder, options); !done) return std::unexpected(std::move(done.error()));
   }
@@ -171,7 +183,7 @@ base::Result<> Database::write_meta(StoreFolder& folder, const RocksdbOptions& o
   rocksdb::WriteOptions synced;
   synced.sync = true;
   const auto status = db_->Write(synced, &batch);
-  if (!status.ok()) return engine_failure(status, "creating the store " + folder.path().string());
+  if (!status.ok()) return std::unexpected(write_error(status, "creating the store " + folder.path().string()));
   return folder.finish_creation();
 }
 

@@ -24,11 +24,13 @@ namespace thalo::store {
 inline rocksdb::Slice slice(std::string_view text) { return {text.data(), text.size()}; }
 inline std::string_view view(const rocksdb::Slice& slice) { return {slice.data(), slice.size()}; }
 
-// An engine's failure as an error; `doing` says what failed, e.g. "reading the index of stream counter-a".
+// An engine's failure to read as an error; `doing` says what failed, e.g. "reading the index of stream counter-a".
 inline constexpr std::string_view damage_advice =
     "; restore the store from a backup, or stop it and see by `thalo verify --store` what is damaged";
 base::Error engine_error(const rocksdb::Status& status, std::string_view doing,
                          std::string_view advice = damage_advice);
+// The same of a failure to write: whatever the disk says, nothing that was acknowledged is lost.
+base::Error write_error(const rocksdb::Status& status, std::string_view doing);
 inline std::unexpected<base::Error> engine_failure(const rocksdb::Status& status, std::string_view doing) {
   return std::unexpected(engine_error(status, doing));
 }

@@ -94,7 +94,7 @@ void EmbeddedStore::close() {
   // failure nothing is synced again: it could seem to succeed.
   if (!poison_.is_set()) {
     const auto status = database_->db().SyncWAL();
-    if (!status.ok()) poison_.set(engine_error(status, "syncing the log").message);
+    if (!status.ok()) poison_.set(write_error(status, "syncing the log").message);
   }
 }
 
@@ -142,7 +142,7 @@ base::Result<> EmbeddedStore::write(std::span<const PlacedAppend> batch) {
   synced.sync = true;
   if (status.ok()) status = database_->db().Write(synced, &batch_);
   if (batch_.GetDataSize() > kept_batch_bytes_max) batch_ = rocksdb::WriteBatch();
-  if (!status.ok()) return engine_failure(status, "writing events to the log");
+  if (!status.ok()) return std::unexpected(write_error(status, "writing events to the log"));
   return {};
 }
 
@@ -173,7 +173,7 @@ base::Result<> EmbeddedStore::write_small(rocksdb::WriteBatch& batch, bool sync,
   options.sync = sync;
   const auto status = database_->db().Write(options, &batch);
   if (status.ok()) return {};
-  poison_.set(engine_error(status, doing).message);
+  poison_.set(write_error(status, doing).message);
   return poison_.check();
 }
 

@@ -541,5 +541,28 @@ TEST_F(DamagedColumnTest, AListOfCursorsIsWholeOrNone) {
   expect_named(store->list_cursors());
 }
 
+TEST_F(DamagedColumnTest, WhatADiskHasLostIsNotWorthARetry) {
+  const auto files = split_column(place_, "cursors");
+  for (const bool is_there : {false, true}) {
+    SCOPED_TRACE(is_there);
+    // Opens the first files only; the others are lost when it is open.
+    const auto store = open();
+    for (const auto& file : files) {
+      fs::rename(file, file.string() + ".kept");
+      if (is_there) fs::create_symlink(unreadable, file);
+    }
+    std::uint64_t lost = 0;
+    for (std::uint64_t index = 0; index < count; ++index) {
+      const auto cursor = store->load_cursor("c-" + std::to_string(index));
+      if (cursor) continue;
+      ++lost;
+      EXPECT_EQ(cursor.error().code, Code::data_loss) << cursor.error().message;
+      EXPECT_THAT(cursor.error().message, HasSubstr((place_.path() / "rocksdb").string()));
+    }
+    EXPECT_GT(lost, 0u);
+    for (const auto& file : files) fs::rename(file.string() + ".kept", file);
+  }
+}
+
 }  // namespace
 }  // namespace thalo::store
