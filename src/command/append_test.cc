@@ -82,6 +82,19 @@ TEST_F(AppendTest, AppendsIntoManyStreamsLeaveEntitiesInMemory) {
   EXPECT_EQ(std::get<model::Rejection>(add("new7", -2).value()).error, "{\"count\":1}");
 }
 
+TEST_F(AppendTest, AnEntityInTheSlowLaneGoesOnFromTheAppendedEvents) {
+  accepted(add("a", 5));
+  accepted(run("a", "Spin"));
+  EXPECT_EQ(accepted(add("a", 1)).version, 3u) << "it is in the slow lane's memory";
+  EXPECT_EQ(accepted(send_append("counter-a", {{"Added", "{\"n\":100}", ""}}).get()).version, 4u);
+  EXPECT_EQ(std::get<model::Rejection>(add("a", -200).value()).error, "{\"count\":107}");
+  auto with_version = request("a", "Add", "{\"n\":-50}");
+  with_version.expected_version = 4;
+  EXPECT_EQ(accepted(run(std::move(with_version))).version, 5u);
+  EXPECT_EQ(accepted(send_append("counter-cold", {{"Added", "{\"n\":7}", ""}}).get()).version, 1u);
+  EXPECT_EQ(std::get<model::Rejection>(add("cold", -8).value()).error, "{\"count\":7}");
+}
+
 TEST_F(AppendTest, BadInputNamesTheEventAndStoresNothing) {
   const auto check = [&](std::string stream, std::vector<model::NewEvent> events, const char* text) {
     const auto outcome = send_append(std::move(stream), std::move(events)).get();

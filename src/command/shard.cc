@@ -179,12 +179,12 @@ void Shard::take(Task task) {
   // An append needs no state, so it is no use of the entity.
   Entity* entity = task.kind == TaskKind::append ? entities_.peek(stream, task.stream_hash)
                                                  : entities_.find(stream, task.stream_hash);
+  if (entity == nullptr && slow_lane_ != nullptr && slow_lane_->has(task.command.stream.category()))
+    return pass_to_slow_lane(std::move(task));
   if (task.kind == TaskKind::append && (entity == nullptr || entity->state == EntityState::ready)) {
     return append_directly(entity, std::move(task));
   }
   if (entity == nullptr) {
-    if (slow_lane_ != nullptr && slow_lane_->has(task.command.stream.category()))
-      return pass_to_slow_lane(std::move(task));
     entity = &entities_.add(task.command.stream, task.stream_hash);
     entity->prepare().waiting.push_back(std::move(task));
     return start_loading(*entity);
