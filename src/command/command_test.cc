@@ -230,6 +230,113 @@ TEST_F(CommandTest, StoppingFinishesWhatWasTakenAndRefusesTheRest) {
   EXPECT_EQ(store_.head(), 500u);
 }
 
+// Commands that wait until their entity is rebuilt.
+
+class WaitingTest : public CommandTest {
+ protected:
+  static constexpr std::size_t fit = 10;
+
+  WaitingTest() {
+    options_.shards = 1;
+    options_.shard.queue_bytes_max = fit * weight_bytes;
+    catalog_.publish("other", module_);
+  }
+  static ExecuteRequest heavy(std::string category, std::string id, std::size_t size_bytes = weight_bytes) {
+    ExecuteRequest out = request(std::move(id), "Add", R"({"n":1,"x":""})");
+    out.category = std::move(category);
+    const std::size_t stream_bytes = out.category.size() + 1 + out.id.size();
+    out.payload.insert(out.payload.size() - 2, size_bytes - stream_bytes - out.payload.size(), 'x');
+    return out;
+  }
+  // When it returns, the shard has taken everything that was sent before.
+  void sync() {
+    ExecuteRequest nothing = request("sync", "Nothing");
+    nothing.category = "other";
+    ASSERT_TRUE(run(std::move(nothing)));
+  }
+  // Breaks entity `a`, which must wait for its event in flight, and sends twice as many commands as may wait for it.
+  // Those that may.
+  std::vector<std::future<Outcome>> fill(const std::string& category = "counter") {
+    store_.disk().hold_commits();
+    ExecuteRequest trap = heavy(category, "a");
+    trap.command = "Trap";
+    send(heavy(category, "a"));
+    send(std::move(trap));
+    std::vector<std::future<Outcome>> waiting;
+    for (std::size_t i = 0; i < 2 * fit; ++i) {
+      auto sent = send(heavy(category, "a"));
+      sync();
+      if (i < fit) {
+        waiting.push_back(std::move(sent));
+      } else if (sent.wait_for(std::chrono::seconds(0)) == std::future_status::ready) {
+        expect_no_room(sent.get());
+      } else {
+        ADD_FAILURE() << "waits beyond the bound";
+      }
+    }
+    return waiting;
+  }
+  static void expect_no_room(const Outcome& outcome) {
+    ASSERT_FALSE(outcome);
+    EXPECT_TRUE(outcome.error().code == Code::resource_exhausted && outcome.error().retryable());
+    EXPECT_THAT(outcome.error().message,
+                HasSubstr("the command queue of shard-0 has no room for more commands that wait"));
+  }
+  static void expect_accepted(std::vector<std::future<Outcome>> waiting) {
+    std::uint64_t version = 0;
+    for (auto& future : waiting) {
+      const Outcome outcome = future.get();
+      ASSERT_TRUE(outcome) << outcome.error().message;
+      EXPECT_GT(accepted(outcome).version, std::exchange(version, accepted(outcome).version)) << "in their order";
+    }
+  }
+
+ private:
+  static constexpr std::size_t weight_bytes = 1000;
+};
+
+TEST_F(WaitingTest, TheirBytesAreBoundedAndThereIsRoomAgainWhateverEndsTheWait) {
+  for (int round = 0; round < 2; ++round) {
+    auto waiting = fill();
+    store_.disk().release_commits();
+    expect_accepted(std::move(waiting));
+  }
+  auto failing = fill();
+  catalog_.publish("counter", std::make_shared<FakeModule>("Added"));
+  store_.disk().release_commits();
+  for (auto& future : failing) EXPECT_THAT(future.get().error().message, HasSubstr("cannot be applied"));
+  catalog_.publish("counter", module_);
+
+  auto moving = fill();
+  send(request("b", "Spin"));
+  ASSERT_TRUE(run("c", "Nothing")) << "taken by the slow lane, behind the other";
+  store_.disk().release_commits();
+  expect_accepted(std::move(moving));
+
+  auto last = fill("other");
+  store_.disk().release_commits();
+  expect_accepted(std::move(last));
+}
+
+TEST_F(WaitingTest, WhereThereIsNoRoomOnlyEntitiesThatAreReadyAtOnceAreRebuilt) {
+  ASSERT_TRUE(run("short", "Many", R"({"n":3})"));
+  ASSERT_TRUE(run("long", "Many", R"({"n":25})"));
+  ASSERT_TRUE(run("broken", "Many", R"({"n":3})"));
+  router().stop();
+  router_.reset();
+  ASSERT_TRUE(run("broken", "Nothing"));
+  auto waiting = fill();
+  EXPECT_TRUE(run("short", "Nothing"));
+  expect_no_room(run("long", "Nothing"));
+  send(request("broken", "Add", R"({"n":1})"));
+  send(request("broken", "Trap"));
+  expect_no_room(run("broken", "Nothing"));
+  store_.disk().release_commits();
+  expect_accepted(std::move(waiting));
+  EXPECT_EQ(accepted(run("broken", "Nothing")).version, 4u);
+  EXPECT_EQ(accepted(run(heavy("counter", "long", 20'000))).version, 26u) << "one beyond the bound may wait alone";
+}
+
 // The output gate.
 
 TEST_F(CommandTest, NothingLeavesBeforeWhatItDependsOnIsDurable) {

@@ -82,10 +82,6 @@ struct Entity {
     if (preparation == nullptr) preparation = std::make_unique<Preparation>();
     return *preparation;
   }
-  // Those waiting until it is ready; nobody waits any more.
-  std::vector<Task> take_waiting() {
-    return preparation == nullptr ? std::vector<Task>() : std::exchange(preparation->waiting, {});
-  }
   // Forgets what was built in memory; the stream name, those waiting and when a snapshot was taken stay.
   void forget();
 };

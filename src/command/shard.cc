@@ -186,17 +186,19 @@ void Shard::take(Task task) {
   }
   if (entity == nullptr) {
     entity = &entities_.add(task.command.stream, task.stream_hash);
-    entity->prepare().waiting.push_back(std::move(task));
+    wait_for(*entity, std::move(task));
     return start_loading(*entity);
   }
   if (entity->state == EntityState::ready) return execute(*entity, std::move(task));
-  std::vector<Task>& waiting = entity->prepare().waiting;
-  if (waiting.size() >= options_.entity_queue_commands_max) {
+  const std::size_t waiting = entity->prepare().waiting.size();
+  if (waiting >= options_.entity_queue_commands_max) {
     return task.caller->answer(base::fail(
         Code::resource_exhausted, "entity " + entity->stream().text() + " is being rebuilt from its events and " +
-                                      std::to_string(waiting.size()) + " commands wait for it; retry with backoff"));
+                                      std::to_string(waiting) + " commands wait for it; retry with backoff"));
   }
-  waiting.push_back(std::move(task));
+  if (waiting_bytes_ + weight_of(task) > options_.queue_bytes_max)
+    return task.caller->answer(std::unexpected(no_room()));
+  wait_for(*entity, std::move(task));
 }
 
 void Shard::take(Answer original) {
@@ -239,6 +241,31 @@ void Shard::take(const Describe& describe) {
   describe.show(out);
 }
 
+// One heavier than the whole bound may wait alone, as in the inbox.
+std::size_t Shard::weight_of(const Task& task) const { return std::min(size_of(task), options_.queue_bytes_max); }
+
+Error Shard::no_room() const {
+  return {Code::resource_exhausted, inbox_.name() +
+                                        " has no room for more commands that wait for entities to be "
+                                        "rebuilt from their events (" +
+                                        std::to_string(waiting_bytes_) + " bytes); retry with backoff"};
+}
+
+void Shard::wait_for(Entity& entity, Task task) {
+  waiting_bytes_ += weight_of(task);
+  entity.prepare().waiting.push_back(std::move(task));
+}
+
+std::vector<Task> Shard::take_waiting(Entity& entity) {
+  if (entity.preparation == nullptr) return {};
+  for (const Task& task : entity.preparation->waiting) waiting_bytes_ -= weight_of(task);
+  return std::exchange(entity.preparation->waiting, {});
+}
+
+void Shard::refuse_waiting(Entity& entity, const Error& error) {
+  for (Task& task : take_waiting(entity)) task.caller->answer(std::unexpected(error));
+}
+
 bool Shard::must_slow_down(const Entity& entity, const base::Error& error) {
   if (slow_lane_ == nullptr || error.code != Code::resource_exhausted) return false;
   const std::string category(entity.stream().category());
@@ -255,7 +282,7 @@ void Shard::pass_to_slow_lane(Task task) {
 }
 
 void Shard::hand_over(Entity& entity) {
-  std::vector<Task> waiting = entity.take_waiting();
+  std::vector<Task> waiting = take_waiting(entity);
   const base::SharedText stream = entity.stream().shared();
   entities_.remove(stream);
   for (Task& task : waiting) pass_to_slow_lane(std::move(task));
@@ -271,7 +298,7 @@ bool Shard::must_rebuild(const Entity& entity) {
 
 void Shard::execute(Entity& entity, Task task) {
   if (must_rebuild(entity)) {
-    entity.prepare().waiting.push_back(std::move(task));
+    wait_for(entity, std::move(task));
     return rebuild(entity);
   }
   const model::Command& command = task.command;

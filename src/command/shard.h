@@ -30,7 +30,7 @@ namespace thalo::command {
 
 struct ShardOptions {
   std::size_t queue_commands_max = 8192;    // waiting for the shard
-  std::size_t queue_bytes_max = 64u << 20;  // of their payloads
+  std::size_t queue_bytes_max = 64u << 20;  // of their payloads; so many again of those that wait for a rebuild
   // What the last one waiting for the shard waits, at the speed of the last ones; beyond it new ones are refused, but
   // for Pace::always. 0: as long as it takes.
   std::chrono::milliseconds queue_wait_max{2000};
@@ -120,6 +120,13 @@ class Shard final : public store::AppendSink {
   void hand_over(Entity& entity);
   void pass_to_slow_lane(Task task);
 
+  // Waiting until an entity is ready.
+  std::size_t weight_of(const Task& task) const;
+  base::Error no_room() const;
+  void wait_for(Entity& entity, Task task);
+  std::vector<Task> take_waiting(Entity& entity);
+  void refuse_waiting(Entity& entity, const base::Error& error);
+
   // Loading.
   void rebuild(Entity& entity);
   void start_loading(Entity& entity);
@@ -163,6 +170,7 @@ class Shard final : public store::AppendSink {
   std::vector<model::EventView> views_;   // kept for its memory: empty but while append() applies events
   std::deque<base::SharedText> loading_;  // streams, in turn
   std::size_t settling_ = 0;
+  std::size_t waiting_bytes_ = 0;  // of the commands that wait for their entities
   std::deque<base::SharedText> snapshots_due_;
 
   std::atomic<std::size_t> cached_entities_ = 0;

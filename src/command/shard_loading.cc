@@ -14,6 +14,7 @@ using base::Code;
 
 void Shard::rebuild(Entity& entity) {
   if (entity.has_appends_under_way()) {
+    if (waiting_bytes_ > options_.queue_bytes_max) return refuse_waiting(entity, no_room());
     // Its events are not all readable yet. The committer wakes this shard once they are, unless they have become so
     // just now.
     entity.flight->wake_wanted.store(true);
@@ -44,7 +45,9 @@ void Shard::start_loading(Entity& entity) {
   if (!restore_snapshot(entity)) return;
   // Most streams are shorter than a slice and ready at once; a longer one takes its turn with the others.
   const base::SharedText stream = entity.stream().shared();
-  if (!load_slice(entity)) loading_.push_back(stream);
+  if (load_slice(entity)) return;
+  if (waiting_bytes_ > options_.queue_bytes_max) return fail_loading(entity, no_room());
+  loading_.push_back(stream);
 }
 
 void Shard::load_some() {
@@ -112,15 +115,14 @@ bool Shard::load_slice(Entity& entity) {
 }
 
 void Shard::fail_loading(Entity& entity, const base::Error& error) {
-  std::vector<Task> waiting = entity.take_waiting();
+  refuse_waiting(entity, error);
   const base::SharedText stream = entity.stream().shared();
   entities_.remove(stream);
-  for (Task& task : waiting) task.caller->answer(std::unexpected(error));
 }
 
 void Shard::finish_loading(Entity& entity) {
   entity.state = EntityState::ready;
-  std::vector<Task> waiting = entity.take_waiting();
+  std::vector<Task> waiting = take_waiting(entity);
   entity.preparation.reset();
   // Through take() again: one of them may break the entity for those behind it.
   for (Task& task : waiting) take(std::move(task));
