@@ -114,6 +114,10 @@ class BoundedQueue final : private Sleeper {
     wake_.notify_all();
   }
 
+  bool closed() const {
+    std::lock_guard lock(mutex_);
+    return closed_;
+  }
   std::size_t size() const {
     std::lock_guard lock(mutex_);
     return items_.size();

@@ -519,6 +519,82 @@ class HoldingCaller final : public Caller {
   std::future<void> go_;
 };
 
+using Gone = std::shared_ptr<std::atomic<bool>>;
+
+class AbandonedRebuildTest : public CommandTest {
+ protected:
+  static constexpr int slice = 10;  // of the fixture
+  static constexpr int events = 5 * slice;
+
+  AbandonedRebuildTest() {
+    options_.shards = 1;
+    EXPECT_TRUE(run("long", "Many", "{\"n\":" + std::to_string(events) + "}"));
+    router().stop();
+    router_.reset();
+    module_->statistics().applied_events = 0;
+  }
+  // Sends commands to an entity of five slices. The shard has taken them all and applied one slice while `then` is
+  // called, which may take callers away.
+  std::vector<Outcome> rebuild(std::size_t commands, const std::function<void(std::vector<Gone>& gone)>& then) {
+    std::promise<void> first_held, held, first_go, go;
+    router().execute(request("b", "Nothing"), std::make_unique<HoldingCaller>(first_held, first_go.get_future()));
+    first_held.get_future().wait();
+    std::vector<Gone> gone;
+    std::vector<std::future<Outcome>> sent;
+    for (std::size_t i = 0; i < commands; ++i) {
+      gone.push_back(std::make_shared<std::atomic<bool>>(false));
+      sent.push_back(send(request("long", "Add", R"({"n":1})"), gone.back()));
+    }
+    router().execute(request("b", "Nothing"), std::make_unique<HoldingCaller>(held, go.get_future()));
+    first_go.set_value();
+    held.get_future().wait();
+    EXPECT_EQ(module_->statistics().applied_events, slice);
+    then(gone);
+    go.set_value();
+    std::vector<Outcome> out;
+    for (auto& future : sent) out.push_back(future.get());
+    return out;
+  }
+  void begin_to_stop() {
+    stopping_ = std::jthread([this] { router_->stop(); });
+    for (bool closed = false; !closed; std::this_thread::yield()) {
+      auto refused = send(request("b", "Nothing"));
+      closed = refused.wait_for(std::chrono::seconds(0)) == std::future_status::ready &&
+               refused.get().error().code == Code::unavailable;
+    }
+  }
+
+ private:
+  std::jthread stopping_;
+};
+
+TEST_F(AbandonedRebuildTest, IsGivenUpByAStop) {
+  const auto outcomes = rebuild(2, [&](std::vector<Gone>& gone) {
+    begin_to_stop();
+    for (Gone& one : gone) one->store(true);
+  });
+  for (const Outcome& outcome : outcomes) EXPECT_EQ(outcome.error().code, Code::cancelled);
+  EXPECT_EQ(module_->statistics().applied_events, slice);
+}
+
+TEST_F(AbandonedRebuildTest, IsFinishedByAStopWhenSomebodyStillWaitsAndTheirOrderKept) {
+  const auto outcomes = rebuild(4, [&](std::vector<Gone>& gone) {
+    begin_to_stop();
+    gone[0]->store(true);
+    gone[2]->store(true);
+  });
+  EXPECT_EQ(outcomes[0].error().code, Code::cancelled);
+  EXPECT_EQ(accepted(outcomes[1]).version, events + 1u);
+  EXPECT_EQ(outcomes[2].error().code, Code::cancelled);
+  EXPECT_EQ(accepted(outcomes[3]).version, events + 2u);
+}
+
+TEST_F(AbandonedRebuildTest, IsFinishedForTheNextCallerWithoutAStop) {
+  const auto outcomes = rebuild(1, [](std::vector<Gone>& gone) { gone[0]->store(true); });
+  EXPECT_EQ(outcomes[0].error().code, Code::cancelled);
+  EXPECT_EQ(module_->statistics().applied_events, events);
+}
+
 TEST_F(CommandTest, WhatHasWaitedTooLongIsRefusedAndNotExecuted) {
   options_.shards = 1;
   options_.shard.queue_wait_max = std::chrono::milliseconds(20);

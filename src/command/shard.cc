@@ -266,6 +266,11 @@ void Shard::refuse_waiting(Entity& entity, const Error& error) {
   for (Task& task : take_waiting(entity)) task.caller->answer(std::unexpected(error));
 }
 
+bool Shard::is_abandoned(const Entity& entity) const {
+  return entity.preparation == nullptr ||
+         std::ranges::all_of(entity.preparation->waiting, [](const Task& task) { return given_up(task).has_value(); });
+}
+
 bool Shard::must_slow_down(const Entity& entity, const base::Error& error) {
   if (slow_lane_ == nullptr || error.code != Code::resource_exhausted) return false;
   const std::string category(entity.stream().category());

@@ -79,7 +79,8 @@ class Shard final : public store::AppendSink {
   // thread.
   base::Result<> describe(std::string stream, std::function<void(const EntityDescription&)> show);
 
-  // Refuses new commands, finishes those taken, ends the thread. The store must be open. Idempotent.
+  // Refuses new commands, finishes those taken, ends the thread. An entity that is being rebuilt for callers of whom
+  // none is left is given up. The store must be open. Idempotent.
   void stop();
 
   std::size_t cached_entities() const { return cached_entities_.load(std::memory_order_relaxed); }
@@ -126,11 +127,13 @@ class Shard final : public store::AppendSink {
   void wait_for(Entity& entity, Task task);
   std::vector<Task> take_waiting(Entity& entity);
   void refuse_waiting(Entity& entity, const base::Error& error);
+  bool is_abandoned(const Entity& entity) const;
 
   // Loading.
   void rebuild(Entity& entity);
   void start_loading(Entity& entity);
   void load_some();
+  void give_up_loading(Entity& entity);
   bool load_slice(Entity& entity);
   void fail_loading(Entity& entity, const base::Error& error);
   void finish_loading(Entity& entity);

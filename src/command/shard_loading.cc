@@ -51,13 +51,19 @@ void Shard::start_loading(Entity& entity) {
 }
 
 void Shard::load_some() {
-  // One slice for each entity that is loading, then the commands that came meanwhile.
+  // One slice for each entity that is loading, then the commands that came meanwhile. When its callers have gone a load
+  // goes on, or those who wait for less time than it takes would never find it done; not when nobody comes any more.
+  const bool stopping = !loading_.empty() && inbox_.closed();
   for (std::size_t turns = loading_.size(); turns > 0; --turns) {
     base::SharedText stream = std::move(loading_.front());
     loading_.pop_front();
     Entity* entity = entities_.find(stream);
     if (entity == nullptr || entity->state != EntityState::loading) continue;
-    if (!load_slice(*entity)) loading_.push_back(std::move(stream));
+    if (stopping && is_abandoned(*entity)) {
+      give_up_loading(*entity);
+    } else if (!load_slice(*entity)) {
+      loading_.push_back(std::move(stream));
+    }
   }
 }
 
@@ -112,6 +118,13 @@ bool Shard::load_slice(Entity& entity) {
   if (slice.full()) return false;
   finish_loading(entity);
   return true;
+}
+
+void Shard::give_up_loading(Entity& entity) {
+  std::vector<Task> waiting = take_waiting(entity);
+  const base::SharedText stream = entity.stream().shared();
+  entities_.remove(stream);
+  for (Task& task : waiting) take(std::move(task));
 }
 
 void Shard::fail_loading(Entity& entity, const base::Error& error) {

@@ -1,4 +1,5 @@
 // Snapshots: taken between commands, never ahead of their stream, never trusted blindly.
+#include "command/state_at.h"
 #include "command/testing/command_fixture.h"
 
 namespace thalo::command {
@@ -111,6 +112,17 @@ TEST_F(SnapshotTest, ASnapshotAheadOfItsStreamIsNeverStoredOrUsed) {
   store_.disk().write_snapshot("counter-a", store::Snapshot{1000, "d1", "", "{\"state\":\"77\",\"command_ids\":[]}"});
   const std::string right = "{\"count\":" + std::to_string(stored("a").size()) + "}";
   EXPECT_EQ(std::get<model::Rejection>(add("a", -1000).value()).error, right);
+}
+
+TEST_F(SnapshotTest, AStateThatNobodyWaitsForAnyMoreIsNotBuilt) {
+  ASSERT_TRUE(run("a", "Many", "{\"n\":2500}"));
+  const auto stream = model::StreamName::make("counter", "a").value();
+  EXPECT_EQ(state_at(store_, *module_, {}, stream, {}, [] { return false; })->state, "2500");
+  module_->statistics().applied_events = 0;
+  int asked = 0;
+  const auto abandoned = state_at(store_, *module_, {}, stream, {}, [&] { return ++asked == 2; });
+  EXPECT_EQ(abandoned.error().code, Code::cancelled);
+  EXPECT_EQ(module_->statistics().applied_events, 1000);
 }
 
 }  // namespace

@@ -15,7 +15,8 @@ constexpr std::size_t slice_bytes = 1 << 20;
 }  // namespace
 
 base::Result<StateAt> state_at(store::Store& store, const wasm::Module& module, const wasm::Limits& limits,
-                               const model::StreamName& stream, const StateLimits& until) {
+                               const model::StreamName& stream, const StateLimits& until,
+                               const std::function<bool()>& gone) {
   if (!module.snapshot_format()) {
     return fail(Code::unimplemented, "module '" + module.name() +
                                          "' offers no snapshots, so its state cannot be shown; the SDK's README says "
@@ -35,6 +36,7 @@ base::Result<StateAt> state_at(store::Store& store, const wasm::Module& module, 
   const std::uint64_t end = until.version.value_or(*version);
   StateAt out;
   while (out.version < end) {
+    if (gone()) return fail(Code::cancelled, "the call was cancelled before the state was built");
     Slice slice(slice_events, slice_bytes);
     bool later = false;
     auto read = store.read_stream({.stream = stream.view(),

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 
@@ -24,8 +25,10 @@ struct StateLimits {
 };
 
 // Replays the events in an instance of its own and asks for a snapshot. UNIMPLEMENTED: the module offers none.
-// OUT_OF_RANGE: the stream has fewer events. Any thread; blocks.
+// OUT_OF_RANGE: the stream has fewer events. CANCELLED: `gone`, asked now and then, said that nobody waits any more.
+// Any thread; blocks.
 base::Result<StateAt> state_at(store::Store& store, const wasm::Module& module, const wasm::Limits& limits,
-                               const model::StreamName& stream, const StateLimits& until);
+                               const model::StreamName& stream, const StateLimits& until,
+                               const std::function<bool()>& gone);
 
 }  // namespace thalo::command

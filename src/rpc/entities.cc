@@ -92,7 +92,8 @@ void state_at(const std::shared_ptr<net::UnaryCall>& call, const EntitiesContext
   command::StateLimits until;
   if (request->has_version()) until.version = request->version();
   if (request->has_time_ms()) until.time_ms = request->time_ms();
-  auto state = command::state_at(context.store, *entity->second, context.limits, entity->first, until);
+  auto state = command::state_at(context.store, *entity->second, context.limits, entity->first, until,
+                                 [&call] { return call->cancelled(); });
   if (!state) return call->fail(std::move(state.error()));
   v1::StateAtResponse response;
   response.set_version(state->version);
