@@ -456,6 +456,48 @@ TEST_F(CommandTest, ACallBeyondTheFullLimitFailsInTheSlowLane) {
   EXPECT_EQ(std::get<model::Rejection>(add("a", -6).value()).error, "{\"count\":5}");
 }
 
+class SlowReplayTest : public CommandTest {
+ protected:
+  SlowReplayTest() { options_.shards = 1; }
+  void store_slow_events(const std::string& id, std::size_t count) {
+    ASSERT_TRUE(
+        store::append_and_wait(store_, {.stream = "counter-" + id,
+                                        .expected = model::ExpectedVersion::any(),
+                                        .events = std::vector<model::NewEvent>(count, {"Slow", R"({"n":1})", ""}),
+                                        .time_ms = 1,
+                                        .tag = 0}));
+  }
+};
+
+TEST_F(SlowReplayTest, ACallOfARebuildBeyondTheFastLanesBudgetMovesItToTheSlowLane) {
+  for (const char* id : {"a", "b", "c"}) {
+    store_slow_events(id, 12);
+    EXPECT_EQ(accepted(add(id, 1)).version, 13u);
+  }
+  EXPECT_EQ(module_->statistics().instances, 2) << "that of the fast lane was lost once, that of the slow lane never";
+}
+
+TEST_F(SlowReplayTest, ALongStreamOfEventsThatAreFastEnoughStaysInTheFastLane) {
+  options_.shard.replay_call_events = 2;
+  for (const char* id : {"a", "b", "c"}) {
+    store_slow_events(id, 35);
+    EXPECT_EQ(accepted(add(id, 1)).version, 36u);
+  }
+  EXPECT_EQ(module_->statistics().instances, 1);
+}
+
+TEST_F(SlowReplayTest, AnEventThatCannotBeAppliedIsFoundWhereverItsCallBegan) {
+  options_.shard.replay_call_events = 4;
+  ASSERT_TRUE(run("a", "Many", R"({"n":17})"));
+  ASSERT_TRUE(store::append_and_wait(store_, {.stream = "counter-a",
+                                              .expected = model::ExpectedVersion::any(),
+                                              .events = {{"Poisonous", "{}", ""}, {"Added", R"({"n":1})", ""}},
+                                              .time_ms = 1,
+                                              .tag = 0}));
+  EXPECT_EQ(add("a", 1).error().code, Code::aborted);
+  EXPECT_THAT(add("a", 1).error().message, HasSubstr("its event 17 (Poisonous) cannot be applied"));
+}
+
 TEST_F(CommandTest, MovingToTheSlowLaneKeepsOrderAndLosesNothing) {
   options_.shards = 1;
   add("a", 5);
@@ -548,13 +590,14 @@ class AbandonedRebuildTest : public CommandTest {
     router().execute(request("b", "Nothing"), std::make_unique<HoldingCaller>(held, go.get_future()));
     first_go.set_value();
     held.get_future().wait();
-    EXPECT_EQ(module_->statistics().applied_events, slice);
+    EXPECT_EQ(module_->statistics().applied_events, applied_in_a_turn_);
     then(gone);
     go.set_value();
     std::vector<Outcome> out;
     for (auto& future : sent) out.push_back(future.get());
     return out;
   }
+  int applied_in_a_turn_ = slice;
   void begin_to_stop() {
     stopping_ = std::jthread([this] { router_->stop(); });
     for (bool closed = false; !closed; std::this_thread::yield()) {
@@ -593,6 +636,17 @@ TEST_F(AbandonedRebuildTest, IsFinishedForTheNextCallerWithoutAStop) {
   const auto outcomes = rebuild(1, [](std::vector<Gone>& gone) { gone[0]->store(true); });
   EXPECT_EQ(outcomes[0].error().code, Code::cancelled);
   EXPECT_EQ(module_->statistics().applied_events, events);
+}
+
+using RebuildTest = AbandonedRebuildTest;
+
+TEST_F(RebuildTest, LetsTheOthersHaveTheirTurnAfterACallThatTookLong) {
+  options_.shard.replay_call_events = 2;
+  options_.shard.replay_slice_time = std::chrono::milliseconds(0);
+  applied_in_a_turn_ = 2;
+  const auto outcomes = rebuild(1, [](std::vector<Gone>&) {});
+  EXPECT_EQ(accepted(outcomes[0]).version, events + 1u);
+  EXPECT_EQ(module_->statistics().applied_events, events + 1);
 }
 
 TEST_F(CommandTest, WhatHasWaitedTooLongIsRefusedAndNotExecuted) {

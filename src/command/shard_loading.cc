@@ -1,4 +1,5 @@
 // The shard's second half: rebuilding entities from their events.
+#include <algorithm>
 #include <utility>
 
 #include "command/metadata.h"
@@ -68,8 +69,9 @@ void Shard::load_some() {
 }
 
 bool Shard::load_slice(Entity& entity) {
-  const bool careful = entity.preparation != nullptr && entity.version >= entity.preparation->careful_from;
-  Slice slice(careful ? 1 : options_.replay_slice_events, options_.replay_slice_bytes);
+  const model::Position careful_from = entity.preparation == nullptr ? UINT64_MAX : entity.preparation->careful_from;
+  const std::uint64_t events_max = entity.version < careful_from ? careful_from - entity.version : 1;
+  Slice slice(std::min<std::uint64_t>(options_.replay_slice_events, events_max), options_.replay_slice_bytes);
   auto read = store_.read_stream({.stream = entity.stream().view(),
                                   .from = entity.version,
                                   .direction = store::Direction::forwards,
@@ -89,35 +91,44 @@ bool Shard::load_slice(Entity& entity) {
     rebuild(entity);
     return true;
   }
-  if (auto applied = entity.seat.instance().apply(entity.seat.handle(), slice.views()); !applied) {
-    entity.seat.slot().check();
-    const model::Position failed_at = entity.version;
-    if (slice.events().size() == 1) {
-      if (must_slow_down(entity, applied.error())) {
-        hand_over(entity);
-        return true;
-      }
-      const model::Event& event = slice.events().front();
-      fail_loading(entity, {applied.error().code,
-                            "entity " + entity.stream().text() + " is unavailable: its event " +
-                                std::to_string(event.position) + " (" + event.type +
-                                ") cannot be applied: " + applied.error().message + "; publish a module that can",
-                            applied.error().permanent});
+  const std::vector<model::EventView> views = slice.views();
+  const auto begun = std::chrono::steady_clock::now();
+  std::size_t applied_events = 0;
+  for (std::span<const model::EventView> rest = views; !rest.empty();) {
+    const auto events = rest.first(std::min(rest.size(), options_.replay_call_events));
+    if (auto applied = entity.seat.instance().apply(entity.seat.handle(), events); !applied) {
+      fail_replay(entity, events, applied.error());
       return true;
     }
-    entity.forget();
-    entity.prepare().careful_from = failed_at;
-    start_loading(entity);
-    return true;
+    entity.version += events.size();
+    applied_events += events.size();
+    rest = rest.subspan(events.size());
+    if (std::chrono::steady_clock::now() - begun >= options_.replay_slice_time) break;
   }
-  for (const model::Event& event : slice.events()) {
+  for (const model::EventView& event : std::span(views).first(applied_events)) {
     if (const std::string id = command_id_of(event.metadata); !id.empty()) entity.command_ids.note(id, event.position);
   }
-  entity.version += slice.events().size();
   note_version(entity);
-  if (slice.full()) return false;
+  if (slice.full() || applied_events < views.size()) return false;
   finish_loading(entity);
   return true;
+}
+
+void Shard::fail_replay(Entity& entity, std::span<const model::EventView> events, const base::Error& error) {
+  entity.seat.slot().check();
+  if (must_slow_down(entity, error)) return hand_over(entity);
+  if (events.size() == 1) {
+    const model::EventView& event = events.front();
+    return fail_loading(entity, {error.code,
+                                 "entity " + entity.stream().text() + " is unavailable: its event " +
+                                     std::to_string(event.position) + " (" + std::string(event.type) +
+                                     ") cannot be applied: " + error.message + "; publish a module that can",
+                                 error.permanent});
+  }
+  const model::Position failed_at = entity.version;
+  entity.forget();
+  entity.prepare().careful_from = failed_at;
+  start_loading(entity);
 }
 
 void Shard::give_up_loading(Entity& entity) {

@@ -127,12 +127,16 @@ bool Shard::restore_snapshot(Entity& entity) {
     entity.command_ids = std::move(unpacked->ids);
     return true;
   }
+  entity.seat.slot().check();
+  if (must_slow_down(entity, restored.error())) {
+    hand_over(entity);  // with the full limits it may well be restored
+    return false;
+  }
   base::log::warn("snapshot cannot be restored; replaying the events instead",
                   {{"stream", entity.stream().text()}, {"reason", restored.error().message}});
   if (auto deleted = store_.delete_snapshot(entity.stream().view()); !deleted) {
     base::log::warn("snapshot not deleted", {{"stream", entity.stream().text()}, {"reason", deleted.error().message}});
   }
-  entity.seat.slot().check();
   auto seat = instances_.seat(module, entity.stream(), entities_.size());
   if (!seat) {
     fail_loading(entity, seat.error());

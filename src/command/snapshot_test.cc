@@ -73,6 +73,22 @@ TEST_F(SnapshotTest, ASnapshotThatFailsToRestoreIsDroppedAndTheEventsAreReplayed
   EXPECT_EQ(store_.load_snapshot("counter-a").value(), std::nullopt);
 }
 
+TEST_F(SnapshotTest, ASnapshotThatTakesTooLongInTheFastLaneIsRestoredInTheSlowLane) {
+  fill(20);
+  const auto snapshot = store_.load_snapshot("counter-a").value();
+  const std::size_t total = stored("a").size();
+  restart();
+  module_->statistics().slow_restore = true;
+  module_->statistics().applied_events = 0;
+  options_.shard.snapshot_events = 0;  // no new one is taken
+  EXPECT_EQ(std::get<model::Rejection>(add("a", -1000).value()).error, "{\"count\":" + std::to_string(total) + "}");
+  EXPECT_EQ(module_->statistics().restores, 2);
+  EXPECT_EQ(module_->statistics().applied_events, static_cast<int>(total - snapshot->version));
+  const auto kept = store_.load_snapshot("counter-a").value();
+  ASSERT_TRUE(kept);
+  EXPECT_EQ(kept->version, snapshot->version);
+}
+
 TEST_F(SnapshotTest, ADamagedSnapshotIsDroppedAndTheEventsAreReplayed) {
   fill(20);
   const int total = static_cast<int>(stored("a").size());

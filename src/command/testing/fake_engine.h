@@ -1,5 +1,5 @@
 // A wasm engine without wasm, for tests of the command path: its one aggregate is a counter in C++ with the ways of
-// failing a guest has.
+// failing a guest has. An event Slow takes some of the time of its call.
 //
 // Commands: Spin (exceeds a limit unless its instance has the full time limit, where it stores one event); Add {n} ->
 // Added, or a rejection when the count would go below zero; Nothing -> no events; Trap (breaks the instance); Confuse
@@ -30,11 +30,14 @@ struct FakeStatistics {
   std::atomic<int> snapshots = 0;
   std::atomic<int> restores = 0;
   std::atomic<bool> refuse_restore = false;
+  std::atomic<bool> slow_restore = false;  // takes as long as Spin
   std::atomic<std::size_t> entity_bytes = 0;
 };
 
 // What the command Spin takes.
 inline constexpr std::chrono::milliseconds spin_time{500};
+// What applying an event Slow takes.
+inline constexpr std::chrono::milliseconds slow_event_time{20};
 
 class FakeInstance final : public wasm::Instance {
  public:
@@ -55,7 +58,10 @@ class FakeInstance final : public wasm::Instance {
   base::Result<> apply(wasm::EntityHandle entity, std::span<const model::EventView> events) override {
     if (broken_) return lost();
     ++statistics_->apply_calls;
+    auto left = time_;
     for (const auto& event : events) {
+      if (event.type == "Slow") left -= slow_event_time;
+      if (left < left.zero()) return too_slow();
       if (event.type == unappliable_) {
         broken_ = true;
         return base::fail(base::Code::failed_precondition, "wasm trap: cannot apply");
@@ -81,10 +87,7 @@ class FakeInstance final : public wasm::Instance {
     if (command.name == "Nothing") return std::vector<model::NewEvent>{};
     if (command.name == "Poison") return std::vector<model::NewEvent>{{unappliable_, "{}", ""}};
     if (command.name == "Confuse") return base::fail(base::Code::invalid_argument, "payload does not fit");
-    if (command.name == "Spin" && time_ < spin_time) {
-      broken_ = true;
-      return base::fail(base::Code::resource_exhausted, "the call used more than its time");
-    }
+    if (command.name == "Spin" && time_ < spin_time) return too_slow();
     if (command.name == "Spin") return std::vector<model::NewEvent>{{"Added", "{\"n\":1}", ""}};
     if (command.name == "Trap") {
       broken_ = true;
@@ -99,6 +102,7 @@ class FakeInstance final : public wasm::Instance {
   }
   base::Result<> restore(wasm::EntityHandle entity, std::string_view snapshot) override {
     ++statistics_->restores;
+    if (statistics_->slow_restore && time_ < spin_time) return too_slow();
     if (statistics_->refuse_restore) return base::fail(base::Code::failed_precondition, "cannot restore");
     counts_.at(entity.value) = std::stoi(std::string(snapshot));
     return {};
@@ -114,6 +118,11 @@ class FakeInstance final : public wasm::Instance {
  private:
   static std::unexpected<base::Error> lost() {
     return base::fail(base::Code::failed_precondition, "the instance is broken");
+  }
+
+  std::unexpected<base::Error> too_slow() {
+    broken_ = true;
+    return base::fail(base::Code::resource_exhausted, "the call used more than its time");
   }
 
   const std::shared_ptr<FakeStatistics> statistics_;
