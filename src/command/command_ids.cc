@@ -3,6 +3,7 @@
 namespace thalo::command {
 
 void CommandIds::note(std::string_view id, model::Position position) {
+  if (id.size() > id_size_bytes_max) return;
   if (!memory_) memory_ = std::make_unique<Memory>();
   if (const auto known = memory_->events.find(id); known != memory_->events.end()) {
     // An id used again after it was forgotten and written again would start anew; within the memory it can only be the
@@ -14,6 +15,7 @@ void CommandIds::note(std::string_view id, model::Position position) {
 }
 
 void CommandIds::restore(std::string id, EventRange events) {
+  if (id.size() > id_size_bytes_max) return;
   if (!memory_) memory_ = std::make_unique<Memory>();
   if (memory_->events.contains(id)) return;
   if (memory_->order.size() == remembered_max) {

@@ -1,7 +1,8 @@
 // What an entity remembers of the command ids in its stream, so that a repeated command changes nothing.
 //
 // A function of the stream's events: rebuilding the entity rebuilds the memory. Bounded: the newest `remembered_max`
-// commands that carried an id and stored events.
+// commands that carried an id and stored events. A longer id than a command can have, which came with an append, is
+// none.
 #pragma once
 
 #include <cstdint>
@@ -25,6 +26,7 @@ struct EventRange {
 class CommandIds {
  public:
   static constexpr std::size_t remembered_max = 1000;
+  static constexpr std::size_t id_size_bytes_max = 256;
 
   // Notes an event that a command with `id` stored; the events of one command come one after the other.
   void note(std::string_view id, model::Position position);

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "base/json.h"
+#include "command/command_ids.h"
 
 namespace thalo::command {
 namespace {
@@ -14,7 +15,7 @@ using base::Code;
 using base::fail;
 
 constexpr std::size_t command_name_size_bytes_max = 256;
-constexpr std::size_t id_field_size_bytes_max = 256;
+constexpr std::size_t id_field_size_bytes_max = CommandIds::id_size_bytes_max;
 constexpr std::size_t metadata_size_bytes_max = 64 << 10;
 // What becomes of it with the ids around it: an exported event can be appended again.
 constexpr std::size_t event_metadata_size_bytes_max = metadata_size_bytes_max + (8 << 10);

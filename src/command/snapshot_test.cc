@@ -10,6 +10,7 @@ using testing::accepted;
 using testing::CommandTest;
 using testing::FakeModule;
 using ::testing::HasSubstr;
+using ::testing::Not;
 using testing::Outcome;
 
 class SnapshotTest : public CommandTest {
@@ -61,6 +62,34 @@ TEST_F(SnapshotTest, CommandIdsAreRememberedAcrossASnapshot) {
   EXPECT_TRUE(accepted(outcome).repeated);
   EXPECT_EQ(accepted(outcome).events.at(0).position, 2u);
   EXPECT_EQ(stored("a").size(), total);
+}
+
+TEST_F(SnapshotTest, AppendedIdsThatNoCommandCanHaveAreNotRemembered) {
+  const auto append = [&](char letter, std::size_t size) {
+    const std::string metadata = R"({"command_id":")" + std::string(size, letter) + R"("})";
+    ASSERT_TRUE(store::append_and_wait(store_, {.stream = "counter-a",
+                                                .expected = model::ExpectedVersion::any(),
+                                                .events = {{"Added", R"({"n":1})", metadata}},
+                                                .time_ms = 1,
+                                                .tag = 0}));
+  };
+  append('a', 256);
+  append('b', 257);
+  append('c', 70'000);
+  auto known = request("a", "Add", "{\"n\":1}");
+  known.command_id = std::string(256, 'a');
+  EXPECT_TRUE(accepted(run(std::move(known))).repeated);
+  fill(10);
+  const std::string remembered = store_.load_snapshot("counter-a").value()->data;
+  EXPECT_THAT(remembered, HasSubstr(std::string(256, 'a')));
+  EXPECT_THAT(remembered, Not(HasSubstr("bbb")));
+  EXPECT_THAT(remembered, Not(HasSubstr("ccc")));
+
+  restart();
+  const std::string in_snapshot = R"({"state":"10","command_ids":[[")" + std::string(70'000, 'd') + R"(",0,1]]})";
+  ASSERT_TRUE(store_.save_snapshot("counter-a", {10, "d1", "", in_snapshot}));
+  fill(20);
+  EXPECT_THAT(store_.load_snapshot("counter-a").value()->data, Not(HasSubstr("ddd"))) << "of an older version";
 }
 
 TEST_F(SnapshotTest, ASnapshotThatFailsToRestoreIsDroppedAndTheEventsAreReplayed) {
