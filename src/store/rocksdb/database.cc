@@ -92,6 +92,22 @@ base::Error opening_error(const rocksdb::Status& status, const std::string& name
       "damaged");
 }
 
+// Before unfinished writes are cut off the logs: whether the store is whole without them. Only the engine knows how
+// much of a finished log was synced. Nobody was told of anything in a store that is being made.
+base::Result<> check_what_is_left(const StoreFolder& folder, const EngineHooks& hooks) {
+  const auto cut = find_cut(folder.database_path());
+  if (!cut) return std::unexpected(cut.error());
+  if (!*cut || folder.is_new()) return {};
+  const ReadOnlySource source{.name = folder.path().string(),
+                              .database = folder.database_path(),
+                              .logs = folder.database_path(),
+                              .env = hooks.env};
+  Poison poison;
+  const auto left = Database::open_read_only(source, folder.id(), poison);
+  if (!left) return std::unexpected(left.error());
+  return {};
+}
+
 }  // namespace
 
 base::Error engine_error(const rocksdb::Status& status, std::string_view doing, std::string_view advice) {
@@ -111,6 +127,7 @@ Database::Database() : index_iterators_(within_stream()) {}
 base::Result<std::unique_ptr<Database>> Database::open(StoreFolder& folder, const RocksdbOptions& options,
                                                        const EngineHooks& hooks, Poison& poison) {
   if (auto checked = check_files(folder); !checked) return std::unexpected(std::move(checked.error()));
+  if (auto checked = check_what_is_left(folder, hooks); !checked) return std::unexpected(std::move(checked.error()));
   if (auto checked = check_logs(folder.database_path()); !checked) return std::unexpected(std::move(checked.error()));
   const auto old_logs = find_logs(folder.database_path());
   auto database_options = store::database_options(options, hooks, poison);

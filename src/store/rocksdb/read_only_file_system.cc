@@ -39,6 +39,7 @@ ReadOnlyFileSystem::ReadOnlyFileSystem(const std::shared_ptr<rocksdb::FileSystem
                                        const std::optional<LogsCut>& cut)
     : FileSystemWrapper(files) {
   if (!cut) return;
+  is_damage_ = cut->is_damage;
   ends_[cut->file.filename().string()] = cut->offset;
   for (const auto& later : cut->later) ends_[later.filename().string()] = 0;
 }
@@ -54,6 +55,13 @@ IOStatus ReadOnlyFileSystem::NewSequentialFile(const std::string& path, const ro
   auto status = FileSystemWrapper::NewSequentialFile(path, options, result, debug);
   const auto end = end_of(path);
   if (status.ok() && end) *result = std::make_unique<CutFile>(std::move(*result), *end);
+  return status;
+}
+
+IOStatus ReadOnlyFileSystem::GetFileSize(const std::string& path, const rocksdb::IOOptions& options,
+                                         std::uint64_t* size, rocksdb::IODebugContext* debug) {
+  const auto status = FileSystemWrapper::GetFileSize(path, options, size, debug);
+  if (const auto end = end_of(path); status.ok() && end && !is_damage_) *size = *end;
   return status;
 }
 

@@ -1,5 +1,6 @@
-// Files as a reader may see them: nothing can be written, and whoever reads a log comes to its end where an unfinished
-// write begins. Its size stays that of the file: the engine compares it with what it knows to be synced.
+// Files as a reader may see them: nothing can be written, and a log ends where an unfinished write begins. Of one that
+// is damaged only what stands before the damage is read, but its size stays that of the file: the engine refuses one
+// that is shorter than what it knows to be synced.
 #pragma once
 
 #include <rocksdb/env.h>
@@ -26,6 +27,8 @@ class ReadOnlyFileSystem final : public rocksdb::FileSystemWrapper {
   rocksdb::IOStatus NewSequentialFile(const std::string& path, const rocksdb::FileOptions& options,
                                       std::unique_ptr<rocksdb::FSSequentialFile>* result,
                                       rocksdb::IODebugContext* debug) override;
+  rocksdb::IOStatus GetFileSize(const std::string& path, const rocksdb::IOOptions& options, std::uint64_t* size,
+                                rocksdb::IODebugContext* debug) override;
 
   rocksdb::IOStatus NewWritableFile(const std::string& path, const rocksdb::FileOptions& options,
                                     std::unique_ptr<rocksdb::FSWritableFile>* result,
@@ -59,6 +62,7 @@ class ReadOnlyFileSystem final : public rocksdb::FileSystemWrapper {
   std::optional<std::uint64_t> end_of(const std::string& path) const;
 
   std::map<std::string, std::uint64_t> ends_;  // by file name
+  bool is_damage_ = false;
 };
 
 }  // namespace thalo::store

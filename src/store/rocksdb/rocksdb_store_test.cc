@@ -394,6 +394,28 @@ TEST_F(TornLogTest, AnUnwrittenPageBeforeACompleteWriteIsDamage) {
   expect_refused(Code::data_loss, log_.string() + " is damaged at byte ");
 }
 
+// The engine knows how much of a finished log was synced, whatever the log itself looks like.
+TEST_F(LogTest, APageThatWasSyncedIsNotTakenForAnUnfinishedWrite) {
+  auto store = place_.open({});
+  append(*store, "s-1", {"a", "b"});
+  // More than the buffer of snapshots holds: what follows goes to another log.
+  ASSERT_TRUE(store->save_snapshot(
+      "s-1", {.version = 2, .module_digest = "", .format = "", .data = std::string(5'000'000, 's')}));
+  append(*store, "s-1", {"acknowledged"});
+  leave_crashed(place_, std::move(store));
+  const auto logs = files(".log");
+  ASSERT_EQ(logs.size(), 2u);
+  std::string content = read_file(logs[0]);
+  const std::string page = content.substr(100 * 4096, 4096);
+  write_file(logs[0], content.replace(100 * 4096, 4096, 4096, '\0'));
+  const auto damaged = std::pair(read_file(logs[0]), read_file(logs[1]));
+  expect_refused(Code::data_loss, "nothing was changed");
+  EXPECT_FALSE(open_rocksdb_store_read_only(place_.path()));
+  EXPECT_TRUE(std::pair(read_file(logs[0]), read_file(logs[1])) == damaged) << "nothing was changed";
+  write_file(logs[0], content.replace(100 * 4096, 4096, page));
+  EXPECT_EQ(open()->head(), 3u);
+}
+
 TEST_F(LogTest, ALostLogIsRefused) {
   auto store = place_.open({});
   RocksdbOptions options = place_.options();

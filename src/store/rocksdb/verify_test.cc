@@ -347,6 +347,21 @@ TEST_F(VerifyTest, FindsADamagedLogAndReadsWhatStandsBefore) {
   EXPECT_LT(summary_.events, 210u);
 }
 
+TEST_F(VerifyTest, FindsAPageThatWasSyncedThoughItLooksUnwritten) {
+  auto store = place_.open({});
+  append_events(*store, "t-1", {"x"});
+  ASSERT_TRUE(store->save_snapshot(
+      "t-1", {.version = 1, .module_digest = "", .format = "", .data = std::string(5'000'000, 's')}));
+  append_events(*store, "t-1", {"acknowledged"});
+  leave_crashed(place_, std::move(store));
+  const fs::path log = database_files(place_, ".log").front();
+  std::string content = env::read_file(log).value();
+  std::ofstream(log, std::ios::binary) << content.replace(100 * 4096, 4096, 4096, '\0');
+  EXPECT_THAT(verify(), Contains(AllOf(names(12), in(log), saying("Size mismatch"))));
+  EXPECT_FALSE(summary_.has_unfinished_write);
+  EXPECT_EQ(summary_.events, 151u) << "what stands before it is checked";
+}
+
 // Small buffers leave many logs, whose sizes the engine knows.
 TEST_F(VerifyTest, ChecksAStoreOfManyLogs) {
   RocksdbOptions options = place_.options();
