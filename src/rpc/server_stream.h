@@ -27,8 +27,8 @@ class BatchSource {
   virtual base::Result<Batch> next() = 0;
 };
 
-// Lives as long as the call's handler or a read under way. The next read is posted by the one before it, or by
-// writable() after a read that stopped because the client was behind.
+// Lives as long as the call's handler or a read under way. A read goes on for a turn; the next is posted by the one
+// before it, or by writable() after a read that stopped because the client was behind.
 class BatchPump : public std::enable_shared_from_this<BatchPump> {
  public:
   BatchPump(net::Stream stream, env::Executor& executor) : stream_(std::move(stream)), executor_(executor) {}
