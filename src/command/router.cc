@@ -133,7 +133,7 @@ void Router::submit(TaskKind kind, ExecuteRequest request, std::unique_ptr<Calle
   auto command = check(request);
   if (!command) return caller->answer(std::unexpected(std::move(command.error())));
   Task task(kind, *std::move(command), std::move(caller));
-  Shard& shard = shard_of(task.stream_hash);
+  Shard& shard = shard_of(task.command.stream.view());
   if (auto queued = shard.submit(task); !queued) task.caller->answer(std::unexpected(std::move(queued.error())));
 }
 
@@ -141,7 +141,7 @@ void Router::append(AppendRequest request, std::unique_ptr<Caller> caller) {
   auto task = check(request);
   if (!task) return caller->answer(std::unexpected(std::move(task.error())));
   task->caller = std::move(caller);
-  if (auto queued = shard_of(task->stream_hash).submit(*task); !queued) {
+  if (auto queued = shard_of(task->command.stream.view()).submit(*task); !queued) {
     task->caller->answer(std::unexpected(std::move(queued.error())));
   }
 }
@@ -171,10 +171,10 @@ base::Result<Task> Router::check(AppendRequest& request) const {
 }
 
 base::Result<> Router::describe(const model::StreamName& stream, std::function<void(const EntityDescription&)> show) {
-  return shard_of(store::stream_hash(stream.view())).describe(stream.text(), std::move(show));
+  return shard_of(stream.view()).describe(stream.text(), std::move(show));
 }
 
-Shard& Router::shard_of(std::uint64_t stream_hash) { return *shards_[stream_hash % shards_.size()]; }
+Shard& Router::shard_of(std::string_view stream) { return *shards_[store::share_hash(stream) % shards_.size()]; }
 
 void Router::stop() {
   for (const auto& shard : shards_) shard->stop();

@@ -7,6 +7,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "command/caller.h"
@@ -78,7 +79,7 @@ class Router {
   base::Result<model::Command> check(ExecuteRequest& request) const;
   base::Result<Task> check(AppendRequest& request) const;
   void submit(TaskKind kind, ExecuteRequest request, std::unique_ptr<Caller> caller);
-  Shard& shard_of(std::uint64_t stream_hash);
+  Shard& shard_of(std::string_view stream);
 
   const Catalog& catalog_;
   const env::Clock& clock_;

@@ -14,7 +14,7 @@ void EventBatch::add(const model::EventView& event) {
   entries_.push_back({.global_position = event.global_position,
                       .position = event.position,
                       .time_ms = event.time_ms,
-                      .stream_hash = store::stream_hash(event.stream),
+                      .share_hash = store::share_hash(event.stream),
                       .begin = texts_.size(),
                       .stream_size = static_cast<std::uint32_t>(event.stream.size()),
                       .type_size = static_cast<std::uint32_t>(event.type.size()),

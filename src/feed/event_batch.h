@@ -38,7 +38,7 @@ class EventBatch {
   std::string_view stream(std::size_t index) const {
     return std::string_view(texts_).substr(entries_[index].begin, entries_[index].stream_size);
   }
-  std::uint64_t stream_hash(std::size_t index) const { return entries_[index].stream_hash; }
+  std::uint64_t share_hash(std::size_t index) const { return entries_[index].share_hash; }
   // About what it costs to hold or send: its texts and what goes with them.
   std::size_t event_size_bytes(std::size_t index) const;
   // The same of the events first to last, both included.
@@ -59,7 +59,7 @@ class EventBatch {
     model::GlobalPosition global_position;
     model::Position position;
     std::int64_t time_ms;
-    std::uint64_t stream_hash;
+    std::uint64_t share_hash;
     std::size_t begin;  // of its texts
     std::uint32_t stream_size;
     std::uint32_t type_size;

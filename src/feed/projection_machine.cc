@@ -23,7 +23,7 @@ ProjectionMachine::ProjectionMachine(const ProjectionPlace& place)
   for (const HeldStream& info : place.held) {
     Held& held = held_[info.stream];
     held.info = info;
-    held.slot = slot_of(store::stream_hash(info.stream));
+    held.slot = slot_of(store::share_hash(info.stream));
     // How far it was passed by is not kept: at most up to the cursor, when that is past it.
     held.last_behind = std::max(info.global_position, place.cursor == 0 ? 0 : place.cursor - 1);
   }
@@ -159,7 +159,7 @@ void ProjectionMachine::add_entries(const SharedBatch& batch, const Indexes& ind
   const std::uint64_t chunk = first_chunk_ + chunks_.size();
   chunks_.push_back({batch, indexes.size()});
   indexes.for_each([&](std::uint32_t index) {
-    entries_.push_back({batch->position(index), chunk, index, slot_of(batch->stream_hash(index)), state});
+    entries_.push_back({batch->position(index), chunk, index, slot_of(batch->share_hash(index)), state});
   });
 }
 

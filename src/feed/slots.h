@@ -14,9 +14,9 @@ inline constexpr MemberId no_member = 0;
 inline constexpr std::size_t slots_max = 256;
 using Slot = std::uint16_t;
 
-inline Slot slot_of(std::uint64_t stream_hash) {
+inline Slot slot_of(std::uint64_t share_hash) {
   // The hash's low bits also choose the shard; these are others.
-  return static_cast<Slot>((stream_hash >> 40) % slots_max);
+  return static_cast<Slot>((share_hash >> 40) % slots_max);
 }
 
 // Which member a slot belongs to. A slot whose owner has unfinished events is *moving* when it should belong to

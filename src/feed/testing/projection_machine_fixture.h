@@ -149,7 +149,7 @@ class MachineTest : public ::testing::Test {
   std::string stream_of(MemberId member) {
     for (int number = 0;; ++number) {
       std::string stream = "probe-" + std::to_string(number);
-      if (slots_.receiver(slot_of(store::stream_hash(stream))) == member) return stream;
+      if (slots_.receiver(slot_of(store::share_hash(stream))) == member) return stream;
     }
   }
   // As when they join one after the other.
