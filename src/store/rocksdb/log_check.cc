@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <iterator>
 #include <map>
+#include <ranges>
 #include <string>
 #include <system_error>
 
@@ -117,11 +118,11 @@ base::Result<> apply(const LogsCut& cut) {
   base::log::warn(
       "the log of the store ends in writes that were not finished; nobody was told of them and they are dropped",
       {{"file", cut.file.string()}, {"offset", cut.offset}});
-  if (auto done = shorten(cut.file, cut.offset); !done) return done;
-  for (const auto& later : cut.later) {
+  // From the end: if it is cut short itself, the hole still says that what stands behind it was not finished.
+  for (const auto& later : std::views::reverse(cut.later)) {
     if (auto done = shorten(later, 0); !done) return done;
   }
-  return {};
+  return shorten(cut.file, cut.offset);
 }
 
 // `broken` has an entry that is not complete. Whether that and everything behind it may be dropped.

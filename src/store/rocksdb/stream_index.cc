@@ -129,7 +129,7 @@ base::Result<> StreamIndex::write(const Stretch& stretch) {
     if (auto writable = poison_.check(); !writable) return writable;
     const auto status = database_.db().Write({}, &batch);
     batch.Clear();
-    if (!status.ok()) return engine_failure(status, "writing the stream index");
+    if (!status.ok()) return std::unexpected(write_error(status, "writing the stream index"));
     return {};
   };
   std::vector<model::GlobalPosition> positions;
