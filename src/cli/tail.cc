@@ -108,7 +108,15 @@ int follow(client::Client& client, const TailFlags& flags, bool colour) {
   bool unseen_told = false;
   std::optional<std::uint64_t> skipped = 0;  // of what was stored already; absent: told
   milliseconds backoff = backoff_first;
+  std::optional<base::Error> other_store;
   const auto show = [&](const client::SubscriptionBatch& batch) {
+    // Of another store, events would be left out and nobody told.
+    if (lost && last) {
+      if (auto same = check_same_store(client, last->global_position, to_json(*last)); !same) {
+        other_store = std::move(same.error());
+        return false;
+      }
+    }
     if (lost) std::cerr << "connected again; going on from global position " << *options.from << '\n';
     lost = false;
     backoff = backoff_first;
@@ -130,15 +138,9 @@ int follow(client::Client& client, const TailFlags& flags, bool colour) {
     options.from = batch.next;
     return std::cout.good();
   };
-  const auto subscribe = [&]() -> base::Result<> {
-    // Of another store, events would be left out and nobody told.
-    if (lost && last) {
-      if (auto same = check_same_store(client, last->global_position, to_json(*last)); !same) return same;
-    }
-    return client.subscribe(options, show);
-  };
   while (!stop.stop_requested() && std::cout.good()) {
-    const auto ended = subscribe();
+    auto ended = client.subscribe(options, show);
+    if (other_store) ended = std::unexpected(*std::exchange(other_store, std::nullopt));
     if (ended) break;
     if (!ended.error().retryable()) return report(ended.error());
     if (!lost) std::cerr << "waiting for the server: " << ended.error().message << '\n';
