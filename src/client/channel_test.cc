@@ -84,7 +84,7 @@ class SilentServer {
 TEST(Channel, ACallThatOnlyWaitsEndsWhenItsServerSaysNothingAnyMore) {
   constexpr int answered = 3;  // one more than grpc++ sends by itself to a server that has sent nothing
   SilentServer server(answered);
-  auto channel = open_channel(server.url, default_timeout, std::chrono::milliseconds(500));
+  auto channel = open_channel(server.url, default_timeout, std::chrono::seconds(2));
   ASSERT_TRUE(channel);
   ::grpc::ClientContext context;
   context.set_deadline(std::chrono::system_clock::now() + default_timeout);  // so that a failing test ends
