@@ -45,7 +45,6 @@ void count_fields(std::string_view bytes, const Descriptor& type, std::size_t& l
 }  // namespace
 
 base::Result<> check_fields(std::string_view bytes, const Descriptor& type) {
-  if (bytes.size() / 2 <= request_fields_max) return {};  // a field has two bytes or more
   std::size_t left = request_fields_max + 1;
   count_fields(bytes, type, left);
   if (left > 0) return {};
