@@ -31,6 +31,22 @@ class FutureCaller final : public Caller {
   std::shared_ptr<std::atomic<bool>> gone_;
 };
 
+// Holds its shard up until it is told to go on.
+class HoldingCaller final : public Caller {
+ public:
+  HoldingCaller(std::promise<void>& held, std::future<void> go) : held_(held), go_(std::move(go)) {}
+  bool gone() const override {
+    held_.set_value();
+    go_.wait();
+    return true;
+  }
+  void answer(Outcome) override {}
+
+ private:
+  std::promise<void>& held_;
+  std::future<void> go_;
+};
+
 class CommandTest : public ::testing::Test {
  protected:
   CommandTest() {
