@@ -16,6 +16,14 @@ namespace thalo::feed {
 struct Selection {
   SharedBatch batch = {};
   Indexes indexes = {};
+
+  // About what it costs to hold or send them; there is at least one.
+  std::size_t size_bytes() const {
+    if (indexes.without_gaps()) return batch->size_bytes(indexes.front(), indexes.back());
+    std::size_t sum = 0;
+    indexes.for_each([&](std::uint32_t index) { sum += batch->event_size_bytes(index); });
+    return sum;
+  }
 };
 
 // A numbered handful of events for one member of a projection. A value; copies share the events. Any thread.

@@ -15,6 +15,19 @@ constexpr std::size_t unsent_events_max = 10'000;
 constexpr std::size_t unsent_bytes_max = std::size_t{4} << 20;
 // Events between the cursor and where it has read: those behind a member that does not acknowledge.
 constexpr std::size_t entries_max = 500'000;
+// Of the batches that they stand in, which are kept as a whole.
+constexpr std::size_t kept_bytes_max = std::size_t{64} << 20;
+// A batch of which less than an eighth matters here is not kept for that: so what is unsent and what is in a member's
+// window keep 64 MiB at most, too.
+constexpr std::size_t kept_share_min = 8;
+
+Selection worth_keeping(Selection selection) {
+  if (selection.size_bytes() * kept_share_min >= selection.batch->size_bytes()) return selection;
+  auto own = std::make_shared<EventBatch>(selection.batch->begin());
+  selection.indexes.for_each([&](std::uint32_t index) { own->add(selection.batch->event(index)); });
+  own->set_next(selection.batch->next());
+  return {std::move(own), Indexes(0, selection.indexes.size())};
+}
 
 }  // namespace
 
@@ -60,7 +73,7 @@ void ProjectionMachine::leave(MemberId member) {
     entries_.clear();
     chunks_.clear();
     waiting_.clear();
-    unsent_ = unsent_bytes_ = 0;
+    unsent_ = unsent_bytes_ = kept_bytes_ = 0;
   }
   share_out();
   pump();
@@ -136,12 +149,13 @@ std::uint64_t ProjectionMachine::unacknowledged(MemberId member) const {
 
 bool ProjectionMachine::wants_events() const {
   return !members_.empty() && !paused_ && !is_full() && unsent_ < unsent_events_max &&
-         unsent_bytes_ < unsent_bytes_max && entries_.size() < entries_max;
+         unsent_bytes_ < unsent_bytes_max && entries_.size() < entries_max && kept_bytes_ < kept_bytes_max;
 }
 
 void ProjectionMachine::take_events(Selection selection, model::GlobalPosition next) {
   read_position_ = next;
   if (selection.indexes.empty()) return;
+  selection = worth_keeping(std::move(selection));
   in_runs_ = in_runs_ || may_begin_runs();
   if (in_runs_) return take_run(std::move(selection));
   EntryId id = first_entry_ + entries_.size();
@@ -156,8 +170,13 @@ void ProjectionMachine::take_events(Selection selection, model::GlobalPosition n
 }
 
 void ProjectionMachine::add_entries(const SharedBatch& batch, const Indexes& indexes, EntryState state) {
-  const std::uint64_t chunk = first_chunk_ + chunks_.size();
-  chunks_.push_back({batch, indexes.size()});
+  if (!chunks_.empty() && chunks_.back().batch == batch) {
+    chunks_.back().unfinished += indexes.size();
+  } else {
+    chunks_.push_back({batch, indexes.size()});
+    kept_bytes_ += batch->size_bytes();
+  }
+  const std::uint64_t chunk = first_chunk_ + chunks_.size() - 1;
   indexes.for_each([&](std::uint32_t index) {
     entries_.push_back({batch->position(index), chunk, index, slot_of(batch->share_hash(index)), state});
   });
@@ -167,7 +186,9 @@ void ProjectionMachine::finish_entry(EntryId id) {
   Entry& done = entry(id);
   done.state = EntryState::done;
   Chunk& chunk = chunks_[done.chunk - first_chunk_];
-  if (--chunk.unfinished == 0) chunk.batch.reset();
+  if (--chunk.unfinished > 0) return;
+  kept_bytes_ -= chunk.batch->size_bytes();
+  chunk.batch.reset();
 }
 
 void ProjectionMachine::advance_cursor() {
@@ -236,7 +257,7 @@ void ProjectionMachine::reset(model::GlobalPosition position) {
   chunks_.clear();
   waiting_.clear();
   held_.clear();
-  unsent_ = unsent_bytes_ = trying_ = sending_ = 0;
+  unsent_ = unsent_bytes_ = kept_bytes_ = trying_ = sending_ = 0;
   read_position_ = position;
   ++resets_;
   ++changes_;
@@ -261,8 +282,9 @@ std::string ProjectionMachine::stopped() const {
       members_.size() > 1 && !paused_ && !wants_events() && std::ranges::any_of(members_, [](const auto& member) {
         return member->unfinished == 0 && member->ready.empty();
       });
-  if (entries_.size() >= entries_max || holds_up_others) {
-    return std::to_string(entries_.size() >= entries_max ? entries_.size() : unsent_) +
+  const bool is_kept_too_much = entries_.size() >= entries_max || kept_bytes_ >= kept_bytes_max;
+  if (is_kept_too_much || holds_up_others) {
+    return std::to_string(is_kept_too_much ? entries_.size() : unsent_) +
            " events wait for the acknowledgement of the event at global position " + std::to_string(cursor()) +
            "; end the member that has it, or let it acknowledge";
   }

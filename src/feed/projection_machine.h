@@ -253,6 +253,7 @@ class ProjectionMachine {
   std::map<Slot, std::vector<EntryId>> waiting_;  // of slots that nobody may be sent now
   std::size_t unsent_ = 0;
   std::size_t unsent_bytes_ = 0;
+  std::size_t kept_bytes_ = 0;  // of the batches of chunks_
 
   std::unordered_map<std::string, Held, TextHash, std::equal_to<>> held_;
   std::size_t trying_ = 0;   // held streams that are not idle

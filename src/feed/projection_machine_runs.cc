@@ -4,24 +4,13 @@
 #include "feed/projection_machine.h"
 
 namespace thalo::feed {
-namespace {
-
-std::size_t bytes_of(const EventBatch& batch, const Indexes& indexes) {
-  if (indexes.without_gaps()) return batch.size_bytes(indexes.front(), indexes.back());
-  std::size_t sum = 0;
-  indexes.for_each([&](std::uint32_t index) { sum += batch.event_size_bytes(index); });
-  return sum;
-}
-
-}  // namespace
-
 bool ProjectionMachine::may_begin_runs() const {
   if (members_.size() != 1 || !held_.empty() || !entries_.empty() || !waiting_.empty()) return false;
   return members_.front()->sent.empty() && members_.front()->ready.empty();
 }
 
 void ProjectionMachine::take_run(Selection selection) {
-  const std::size_t size_bytes = bytes_of(*selection.batch, selection.indexes);
+  const std::size_t size_bytes = selection.size_bytes();
   unsent_ += selection.indexes.size();
   unsent_bytes_ += size_bytes;
   runs_.push_back({std::move(selection.batch), std::move(selection.indexes), 0, size_bytes});

@@ -96,6 +96,75 @@ TEST_F(MachineTest, ItReadsTenThousandEventsOrFourMegabytesAhead) {
   EXPECT_TRUE(machine_.wants_events());
 }
 
+// Few events match, and each stands in a batch of a megabyte of which others want the rest.
+TEST_F(MachineTest, ABatchOfWhichLittleMattersIsNotKept) {
+  for (const bool in_runs : {true, false}) {
+    machine_ = ProjectionMachine(ProjectionPlace{.cursor = stored_.size(), .policy = policy});
+    join(1, {.events = 100});
+    if (!in_runs) join(2, {.events = 100});
+    Positions expected;
+    for (int batch = 0; batch < 200; ++batch) {
+      Selection selection = store(std::vector<std::string>(2'000, "a-1"), 500);
+      selection.indexes = Indexes(7, 1);
+      expected.push_back(selection.batch->position(7));
+      const std::weak_ptr<const EventBatch> kept = selection.batch;
+      machine_.take_events(std::move(selection), stored_.size());
+      carry_out();
+      ASSERT_TRUE(kept.expired());
+      ASSERT_TRUE(machine_.wants_events()) << batch;
+    }
+    Positions seen;
+    for (Positions some = positions(); !some.empty(); some = positions()) {
+      seen.insert(seen.end(), some.begin(), some.end());
+      acknowledge(in_runs || machine_.unacknowledged(1) > 0 ? 1 : 2, {}, some.back());
+    }
+    EXPECT_EQ(seen, expected);
+    Selection dense = store(std::vector<std::string>(2'000, "a-1"), 500);
+    dense.indexes = Indexes(7, 400);
+    const std::weak_ptr<const EventBatch> kept = dense.batch;
+    machine_.take_events(std::move(dense), stored_.size());
+    carry_out();
+    EXPECT_FALSE(kept.expired()) << "a batch of which much matters is shared";
+    sent();
+    leave(1);
+    if (!in_runs) leave(2);
+  }
+}
+
+TEST_F(MachineTest, BatchesOf64MiBBehindOneThatIsNotAcknowledgedStopItAndItSaysSo) {
+  share_among({1, 2});
+  const std::string slow = stream_of(1);
+  const std::string fast = stream_of(2);
+  join(1);
+  join(2, {.events = window_events_max});
+  const auto read_ahead = [&] {
+    std::size_t kept = 0;
+    while (kept < (std::size_t{64} << 20)) {
+      ASSERT_TRUE(machine_.wants_events()) << kept;
+      ASSERT_EQ(machine_.stopped(), "");
+      std::vector<std::string> streams(1'000, fast);
+      streams[500] = slow;
+      Selection selection = store(streams, 1'000);
+      kept += selection.batch->size_bytes();
+      machine_.take_events(std::move(selection), stored_.size());
+      carry_out();
+      acknowledge(2, {}, stored_.size() - 1);
+    }
+    EXPECT_FALSE(machine_.wants_events());
+    EXPECT_THAT(machine_.stopped(), HasSubstr("events wait for the acknowledgement of the event at global position " +
+                                              std::to_string(machine_.cursor())));
+  };
+  read_ahead();
+  acknowledge(1, {}, positions(1).back());
+  EXPECT_EQ(machine_.cursor(), stored_.size());
+  read_ahead();
+  leave(1);
+  const auto again = positions(2);
+  acknowledge(2, {}, again.back());
+  EXPECT_EQ(machine_.cursor(), stored_.size());
+  EXPECT_TRUE(machine_.wants_events());
+}
+
 TEST_F(MachineTest, HalfAMillionEventsBehindOneThatIsNotAcknowledgedStopItAndItSaysSo) {
   share_among({1, 2});
   const std::string slow = stream_of(1);
