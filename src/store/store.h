@@ -163,8 +163,9 @@ class Store {
   // The number of durable events of `stream`; 0 when there are none.
   virtual base::Result<std::uint64_t> stream_version(std::string_view stream) = 0;
 
-  // Shows the streams that have durable events when the call starts, with at least the version they had then; one that
-  // is begun meanwhile may be shown or not. Returns the number of streams shown.
+  // Shows the streams that have durable events when the call starts, with at least the version they had then (of a
+  // command that is stored meanwhile a part may be counted); one that is begun meanwhile may be shown or not. Returns
+  // the number of streams shown.
   virtual base::Result<std::uint64_t> list_streams(const StreamsQuery& query, StreamVisitor visit) = 0;
 
   // The number of durable events in the store: the global position the next event gets, at the earliest.

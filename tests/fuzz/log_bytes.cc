@@ -4,6 +4,7 @@
 #include <array>
 
 #include "store/crc32c.h"
+#include "store/rocksdb/log_pieces.h"
 #include "store/varint.h"
 
 namespace thalo::fuzz {
@@ -41,13 +42,16 @@ void append_entry(std::string& log, std::string_view entry) {
 std::string log_bytes(const std::vector<model::GlobalPosition>& events, std::size_t data_bytes) {
   std::string log;
   for (const model::GlobalPosition event : events) {
-    std::string entry(12, '\0');
-    entry += '\5';  // a put into a column
+    std::string entry(8, '\0');
+    store::put_fixed64(entry.data(), event);  // the number of its first change
+    entry += std::string{1, 0, 0, 0, 5};      // there is one: a put into a column
     store::append_varint(entry, 1);
     std::array<char, 8> key;
     store::put_big_endian64(key.data(), event);
     store::append_text(entry, {key.data(), key.size()});
     store::append_text(entry, std::string(data_bytes, 'x'));
+    entry += '\3';
+    store::append_text(entry, store::synced_mark(event - 1));
     append_entry(log, entry);
   }
   return log;

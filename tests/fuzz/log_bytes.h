@@ -8,7 +8,7 @@
 
 namespace thalo::fuzz {
 
-// One entry for each event, with that many bytes of data.
+// One entry for each event, with that many bytes of data and the event's number.
 std::string log_bytes(const std::vector<model::GlobalPosition>& events, std::size_t data_bytes);
 
 }  // namespace thalo::fuzz

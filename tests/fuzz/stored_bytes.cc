@@ -1,6 +1,7 @@
 #include "store/record.h"
 #include "store/rocksdb/chunk.h"
 #include "store/rocksdb/log_check.h"
+#include "store/rocksdb/log_pieces.h"
 #include "store/rocksdb/small_values.h"
 #include "store/varint.h"
 #include "tests/fuzz/check.h"
@@ -80,11 +81,15 @@ void read_snapshot(std::string_view bytes, Reached& reached) {
 void read_log(std::string_view log, Reached& reached) {
   const LogCheck found = check_log(log, 41);
   note(found.end == LogEnd::whole, reached);
-  check(found.offset <= log.size() && found.broken <= log.size(), "a log is broken within its bytes");
+  check(found.offset <= log.size() && found.behind <= log.size(), "a log is broken within its bytes");
   check(found.end != LogEnd::whole || found.offset == log.size(), "a whole log is whole to its end");
   const LogCheck cut = check_log(log.substr(0, found.offset), 41);
-  check(cut.end == LogEnd::whole && cut.last_event == found.last_event,
-        "a log that is cut where it broke is whole and has the same last event");
+  check(cut.end == LogEnd::whole && cut.last_change == found.last_change,
+        "a log that is cut where it broke is whole and has the same last change");
+  // Any bytes may stand in an entry.
+  const EntryNumbers numbers = entry_numbers(log);
+  check(numbers.last == 0 || numbers.last - numbers.first < UINT32_MAX, "an entry has fewer than 2^32 changes");
+  synced_before(log);
 }
 
 }  // namespace

@@ -39,6 +39,45 @@ TEST(AppendFollows, NobodyCountsOnAVersionThatIsOldAlready) {
   for (auto& reader : readers) reader.join();
 }
 
+// With three events a stretch, one of three commands of two events begins in one stretch and ends in the next.
+TEST(ReadsBesideAppends, ShowWholeCommands) {
+  constexpr std::uint64_t appends = 20'000;
+  RocksdbPlace place(3);
+  place.disk().sync_in_name_only();
+  const auto store = place.open({});
+  std::atomic<bool> is_done = false;
+  std::vector<std::thread> readers;
+  readers.reserve(2);
+  for (const auto direction : {Direction::backwards, Direction::forwards}) {
+    readers.emplace_back([&, direction] {
+      while (!is_done) {
+        std::uint64_t next = 0;
+        StreamQuery query{.stream = "pairs-1", .from = UINT64_MAX, .direction = direction, .limit = 1};
+        if (direction == Direction::forwards) {
+          const auto version = store->stream_version("pairs-1");
+          ASSERT_TRUE(version) << version.error().message;
+          ASSERT_EQ(*version % 2, 0u);
+          query.from = *version > 0 ? *version - 1 : 0;
+          query.limit = UINT64_MAX;
+        }
+        const auto read = store->read_stream(query, [&](const model::EventView& event) {
+          next = event.position + 1;
+          return true;
+        });
+        ASSERT_TRUE(read) << read.error().message;
+        ASSERT_EQ(next % 2, 0u) << "a command is shown in part";
+      }
+    });
+  }
+  for (std::uint64_t append = 0; append < appends; ++append) {
+    const auto appended = append_and_wait(*store, make_append("pairs-1", {"x", "y"}));
+    EXPECT_TRUE(appended);
+    if (!appended) break;
+  }
+  is_done = true;
+  for (auto& reader : readers) reader.join();
+}
+
 // No version is remembered here, so that nothing but the query keeps the stream's name.
 TEST(AppendFollows, TheEventsOfAnOldStreamAreRead) {
   RocksdbPlace place(1);

@@ -1,6 +1,8 @@
 // What tests of closed stores share: leaving a store closed or crashed, looking at its files, and damaging them.
 #pragma once
 
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
 #include <rocksdb/db.h>
 
 #include <algorithm>
@@ -90,5 +92,46 @@ inline std::map<std::string, std::pair<std::string, std::filesystem::file_time_t
   }
   return all;
 }
+
+// Reading the beginning of its own memory is what a process is always told is an input/output error.
+inline const std::filesystem::path unreadable = "/proc/self/mem";
+
+// A store on a faulty disk, to be closed, damaged and opened again.
+class RocksdbStoreTest : public testing::Test {
+ protected:
+  explicit RocksdbStoreTest(std::uint32_t stretch_events = 10) : place_(stretch_events) {}
+  // Opens without the faulty disk.
+  base::Result<std::unique_ptr<Store>> try_open() { return open_rocksdb_store(place_.options()); }
+  std::unique_ptr<Store> open() {
+    auto store = try_open();
+    EXPECT_TRUE(store) << store.error().message;
+    return store ? std::move(*store) : nullptr;
+  }
+  void append(Store& store, const std::string& stream, std::vector<std::string> data) {
+    const auto appended = append_and_wait(store, make_append(stream, std::move(data)));
+    ASSERT_TRUE(appended) << appended.error().message;
+  }
+  void expect_refused(base::Code code, const std::string& text) {
+    const auto store = try_open();
+    ASSERT_FALSE(store);
+    EXPECT_EQ(store.error().code, code) << store.error().message;
+    EXPECT_THAT(store.error().message, testing::HasSubstr(text));
+    EXPECT_THAT(store.error().message, testing::HasSubstr(place_.path().string()));
+  }
+  void write_file(const std::filesystem::path& path, const std::string& text) {
+    std::ofstream(path, std::ios::binary) << text;
+  }
+  std::string read_file(const std::filesystem::path& path) { return env::read_file(path).value(); }
+  std::vector<std::filesystem::path> files(const std::string& extension) {
+    std::vector<std::filesystem::path> found;
+    for (const auto& entry : std::filesystem::directory_iterator(place_.path() / "rocksdb")) {
+      if (entry.path().extension() == extension) found.push_back(entry.path());
+    }
+    std::ranges::sort(found);
+    return found;
+  }
+
+  RocksdbPlace place_;
+};
 
 }  // namespace thalo::store

@@ -10,6 +10,7 @@
 
 #include "base/counted.h"
 #include "store/rocksdb/log_check.h"
+#include "store/rocksdb/log_pieces.h"
 #include "store/rocksdb/read_only_file_system.h"
 #include "store/rocksdb/tuning.h"
 #include "store/varint.h"
@@ -191,15 +192,32 @@ Database::~Database() {
   db_->Close().PermitUncheckedError();
 }
 
+rocksdb::Status Database::write(rocksdb::WriteBatch& batch, bool sync) {
+  std::unique_lock turn(sync_mutex_, std::defer_lock);
+  if (sync) turn.lock();
+  // What it was to write may be missing, and behind that nothing can be told to be durable.
+  if (sync && !failed_.ok()) return failed_;
+  auto status = batch.PutLogData(synced_mark(synced_change_.load(std::memory_order_acquire)));
+  rocksdb::WriteOptions options;
+  options.sync = sync;
+  if (status.ok()) status = db_->Write(options, &batch);
+  if (!status.ok()) {
+    if (!sync) turn.lock();
+    if (failed_.ok()) failed_ = status;
+    return status;
+  }
+  // The engine has entered the numbers into the batch.
+  if (sync) synced_change_.store(entry_numbers(batch.Data()).last, std::memory_order_release);
+  return status;
+}
+
 base::Result<> Database::write_meta(StoreFolder& folder, const RocksdbOptions& options) {
   std::string stretch_events;
   append_varint(stretch_events, options.stretch_events);
   rocksdb::WriteBatch batch;
   batch.Put(meta(), slice(id_key), slice(id_text(folder.id())));
   batch.Put(meta(), slice(stretch_events_key), stretch_events);
-  rocksdb::WriteOptions synced;
-  synced.sync = true;
-  const auto status = db_->Write(synced, &batch);
+  const auto status = write(batch, true);
   if (!status.ok()) return std::unexpected(write_error(status, "creating the store " + folder.path().string()));
   return folder.finish_creation();
 }

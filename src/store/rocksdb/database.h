@@ -3,8 +3,11 @@
 
 #include <rocksdb/db.h>
 
+#include <atomic>
+#include <cstdint>
 #include <filesystem>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <span>
 #include <string>
@@ -83,6 +86,10 @@ class Database {
   ~Database();
 
   rocksdb::DB& db() { return *db_; }
+  // Writes in one atomic step, and if `sync`, durably, together with everything written before. What is written says
+  // how far the log was synced before it, so that an unfinished write can be told from damage (log_check.h): nothing is
+  // written to the database in another way. Who syncs waits for others that do, and fails when one write has failed.
+  rocksdb::Status write(rocksdb::WriteBatch& batch, bool sync);
   rocksdb::ColumnFamilyHandle* meta() const { return columns_[default_column]; }
   rocksdb::ColumnFamilyHandle* events() const { return columns_[events_column]; }
   rocksdb::ColumnFamilyHandle* index() const { return columns_[index_column]; }
@@ -114,6 +121,9 @@ class Database {
   KeptIterators index_iterators_;  // outlives the database, which tells it of changes
   std::unique_ptr<rocksdb::DB> db_;
   std::vector<rocksdb::ColumnFamilyHandle*> columns_;
+  std::mutex sync_mutex_;                         // held while a write is synced
+  rocksdb::Status failed_;                        // the first write that did; guarded by sync_mutex_
+  std::atomic<std::uint64_t> synced_change_ = 0;  // the last one of the last synced write since the opening
   std::uint32_t stretch_events_ = 0;
   model::GlobalPosition head_at_open_ = 0;
 };

@@ -138,9 +138,7 @@ base::Result<> EmbeddedStore::write(std::span<const PlacedAppend> batch) {
       ++index;
     });
   }
-  rocksdb::WriteOptions synced;
-  synced.sync = true;
-  if (status.ok()) status = database_->db().Write(synced, &batch_);
+  if (status.ok()) status = database_->write(batch_, true);
   if (batch_.GetDataSize() > kept_batch_bytes_max) batch_ = rocksdb::WriteBatch();
   if (!status.ok()) return std::unexpected(write_error(status, "writing events to the log"));
   return {};
@@ -169,9 +167,7 @@ base::Result<> EmbeddedStore::check_writable() const {
 
 base::Result<> EmbeddedStore::write_small(rocksdb::WriteBatch& batch, bool sync, std::string_view doing) {
   if (auto writable = check_writable(); !writable) return writable;
-  rocksdb::WriteOptions options;
-  options.sync = sync;
-  const auto status = database_->db().Write(options, &batch);
+  const auto status = database_->write(batch, sync);
   if (status.ok()) return {};
   poison_.set(write_error(status, doing).message);
   return poison_.check();

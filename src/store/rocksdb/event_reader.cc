@@ -198,6 +198,16 @@ base::Result<bool> scan(rocksdb::Iterator& iterator, model::GlobalPosition& next
 
 }  // namespace
 
+base::Result<std::uint32_t> read_remaining(Database& database, model::GlobalPosition position) {
+  rocksdb::PinnableSlice value;
+  const Key key = key_of(position);
+  const auto status = database.db().Get({}, database.events(), slice(key), &value);
+  if (!status.ok()) return unreadable(status, position);
+  const auto record = decode_record(position, view(value));
+  if (!record) return std::unexpected(record.error());
+  return record->remaining;
+}
+
 base::Result<> scan_events(Database& database, model::GlobalPosition begin, model::GlobalPosition end,
                            RecordVisitor visit) {
   if (begin >= end) return {};

@@ -49,6 +49,9 @@ class StreamReader {
   std::optional<IntactReader> intact_;  // once the engine has failed
 };
 
+// How many events of the same command follow the event at `position`. DATA_LOSS names it when it is missing or damaged.
+base::Result<std::uint32_t> read_remaining(Database& database, model::GlobalPosition position);
+
 // Shows the records at [begin, end) in order. DATA_LOSS names the first that is missing or damaged. Any thread.
 base::Result<> scan_events(Database& database, model::GlobalPosition begin, model::GlobalPosition end,
                            RecordVisitor visit);

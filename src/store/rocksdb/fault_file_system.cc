@@ -205,7 +205,14 @@ void FaultFileSystem::lose(const std::string& path, Written& written, std::mt199
   const std::uint64_t size = std::filesystem::file_size(path);
   if (size < written.size) written.size = written.synced = size;
   const std::uint64_t unsynced = written.size - written.synced;
-  const std::uint64_t kept = random != nullptr && unsynced > 0 ? (*random)() % (unsynced + 1) : 0;
+  std::uint64_t kept = 0;
+  if (random != nullptr && unsynced > 0) kept = (*random)() % (unsynced + 1);
+  // Of a log often all, so that what was written last is there as a whole while pages before it are not; or nothing,
+  // while what was written to the next log is there.
+  if (kept > 0 && path.ends_with(".log")) {
+    const auto drawn = (*random)() % 4;
+    if (drawn > 0) kept = drawn == 1 ? 0 : unsynced;
+  }
   const std::uint64_t end = written.synced + kept;
   std::filesystem::resize_file(path, end);
   if (path.ends_with(".log") && kept > 0) leave_pages_unwritten(path, written.synced, end, random);

@@ -43,49 +43,30 @@ bool has_unwritten_sector(std::string_view log, std::size_t entry, std::size_t b
   return false;
 }
 
-// Whether nobody was told of what stands behind the first incomplete entry. A write of events or cursors begins only
-// when the one before it is synced, and with it everything in all logs so far. So at most one such write can stand
-// there, at the very end; and it must follow the last event before directly: otherwise events are missing that were
-// synced before it was written.
-class UnfinishedWrites {
- public:
-  explicit UnfinishedWrites(std::optional<model::GlobalPosition> last_event) : last_event_(last_event) {}
-
-  // Looks at what stands in a log from `at` on; false when somebody was told of it.
-  bool accept(std::string_view log, std::size_t at) {
-    std::string entry;
-    bool in_entry = false;
-    while ((at = next_piece(at)) < log.size()) {
-      const Piece piece = read_piece(log, at);
-      if (piece.kind == PieceKind::bad || piece.kind == PieceKind::cut_short) {
-        // Where the next piece begins is not known: it could be anywhere.
-        in_entry = false;
-        ++at;
-        continue;
-      }
-      if (piece.begins_entry()) entry.clear();
-      in_entry = piece.begins_entry() || in_entry;
-      entry += piece.content;
-      if (in_entry && piece.ends_entry()) {
-        if (!accept_entry(summarize_entry(entry))) return false;
-        in_entry = false;
-      }
-      at = piece.end;
+// How far the log was synced when what stands in `log` from `at` on was written: the number of an entry.
+std::uint64_t synced_before_entries(std::string_view log, std::size_t at) {
+  std::uint64_t greatest = 0;
+  std::string entry;
+  bool in_entry = false;
+  while ((at = next_piece(at)) < log.size()) {
+    const Piece piece = read_piece(log, at);
+    if (piece.kind == PieceKind::bad || piece.kind == PieceKind::cut_short) {
+      // Where the next piece begins is not known: it could be anywhere.
+      in_entry = false;
+      ++at;
+      continue;
     }
-    return true;
+    if (piece.begins_entry()) entry.clear();
+    in_entry = piece.begins_entry() || in_entry;
+    entry += piece.content;
+    if (in_entry && piece.ends_entry()) {
+      greatest = std::max(greatest, synced_before(entry));
+      in_entry = false;
+    }
+    at = piece.end;
   }
-
- private:
-  bool accept_entry(const EntrySummary& entry) {
-    if (has_synced_) return false;
-    if (!entry.is_synced) return true;
-    has_synced_ = true;
-    return last_event_ && entry.first_event && *entry.first_event == *last_event_ + 1;
-  }
-
-  const std::optional<model::GlobalPosition> last_event_;
-  bool has_synced_ = false;
-};
+  return greatest;
+}
 
 using Logs = std::map<std::uint64_t, std::filesystem::path>;
 
@@ -125,28 +106,28 @@ base::Result<> apply(const LogsCut& cut) {
   return shorten(cut.file, cut.offset);
 }
 
-// `broken` has an entry that is not complete. Whether that and everything behind it may be dropped.
+// `broken` has an entry that is not complete. Whether that and everything behind it may be dropped: nothing that stands
+// behind it was written when more was synced than is there.
 base::Result<bool> is_droppable(const Logs& logs, Logs::const_iterator broken, const LogCheck& check) {
   if (check.end == LogEnd::damaged) return false;
-  UnfinishedWrites unfinished(check.last_event);
   for (auto log = broken; log != logs.end(); ++log) {
     const auto content = read_log(log->second);
     if (!content) return std::unexpected(content.error());
-    if (!unfinished.accept(*content, log == broken ? check.broken + 1 : 0)) return false;
+    if (synced_before_entries(*content, log == broken ? check.behind : 0) > check.last_change) return false;
   }
   return true;
 }
 
 }  // namespace
 
-LogCheck check_log(std::string_view log, std::optional<model::GlobalPosition> last_event) {
-  LogCheck check{.last_event = last_event};
+LogCheck check_log(std::string_view log, std::uint64_t last_change) {
+  LogCheck check{.last_change = last_change};
   std::string entry;
   bool in_entry = false;
   std::size_t at = 0;
   while ((at = next_piece(at)) < log.size()) {
     if (!in_entry) check.offset = at;
-    check.broken = at;
+    check.behind = at + 1;
     const Piece piece = read_piece(log, at);
     if (piece.kind == PieceKind::cut_short) {
       check.end = LogEnd::cut_short;
@@ -155,18 +136,24 @@ LogCheck check_log(std::string_view log, std::optional<model::GlobalPosition> la
     if (piece.kind == PieceKind::bad || piece.begins_entry() == in_entry) {
       check.end = has_unwritten_sector(log, check.offset, at) ? LogEnd::torn : LogEnd::damaged;
       // A piece that is whole but out of place may itself begin an entry.
-      if (piece.kind != PieceKind::bad) --check.broken;
+      if (piece.kind != PieceKind::bad) check.behind = at;
       return check;
     }
     if (piece.begins_entry()) entry.clear();
     entry += piece.content;
     in_entry = !piece.ends_entry();
     if (!in_entry) {
-      if (const auto last = summarize_entry(entry).last_event) check.last_event = last;
+      const EntryNumbers numbers = entry_numbers(entry);
+      if (check.last_change != 0 && numbers.last != 0 && numbers.first != check.last_change + 1) {
+        check.end = LogEnd::torn;
+        check.behind = check.offset;  // the entry itself is to be dropped
+        return check;
+      }
+      if (numbers.last != 0) check.last_change = numbers.last;
     }
     at = piece.end;
   }
-  check.broken = log.size();
+  check.behind = log.size();
   if (in_entry) check.end = LogEnd::cut_short;
   if (!in_entry) check.offset = log.size();
   return check;
@@ -174,13 +161,13 @@ LogCheck check_log(std::string_view log, std::optional<model::GlobalPosition> la
 
 base::Result<std::optional<LogsCut>> find_cut(const std::filesystem::path& folder) {
   const Logs logs = find_logs(folder);
-  std::optional<model::GlobalPosition> last_event;
+  std::uint64_t last_change = 0;
   for (auto log = logs.begin(); log != logs.end(); ++log) {
     const auto content = read_log(log->second);
     if (!content) return std::unexpected(content.error());
     LogsCut cut{.file = log->second, .size = content->size()};
-    const LogCheck check = check_log(*content, last_event);
-    last_event = check.last_event;
+    const LogCheck check = check_log(*content, last_change);
+    last_change = check.last_change;
     if (check.end == LogEnd::whole) continue;
     const auto droppable = is_droppable(logs, log, check);
     if (!droppable) return std::unexpected(droppable.error());

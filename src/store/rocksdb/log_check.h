@@ -3,7 +3,8 @@
 // A power cut can leave a log that ends in the middle of an entry, or in which pages of the last, unsynced writes read
 // as zeros because they never reached the disk, while later pages or the next log did. RocksDB would refuse some of
 // these and silently skip the hole in others. So all logs are checked before RocksDB sees them: what an unfinished
-// write left is cut off, anything else that is wrong is refused.
+// write left is cut off, anything else that is wrong is refused. What tells the two apart is that every entry says how
+// far the log was synced when it was written.
 #pragma once
 
 #include <cstdint>
@@ -13,26 +14,27 @@
 #include <vector>
 
 #include "base/result.h"
-#include "model/event.h"
 
 namespace thalo::store {
 
 enum class LogEnd : std::uint8_t {
   whole,      // after a complete entry
   cut_short,  // the file ends in the middle of an entry
-  torn,       // in an entry that is not complete, with sectors in or behind it that were never written
+  torn,       // in an entry that is not complete, with sectors in or behind it that were never written; or before one
+              // whose numbers do not follow the last ones: what it follows never reached the disk, or was refused by it
+              // and is there all the same
   damaged,    // in an entry that is not complete, for no such reason
 };
 
 struct LogCheck {
   LogEnd end = LogEnd::whole;
-  std::uint64_t offset = 0;  // of the first entry that is not complete
-  std::uint64_t broken = 0;  // of the place in it that cannot be read
-  std::optional<model::GlobalPosition> last_event;
+  std::uint64_t offset = 0;       // of the first entry that is not complete
+  std::uint64_t behind = 0;       // from where on something may stand behind what is wrong
+  std::uint64_t last_change = 0;  // the number of the last one before that entry (log_pieces.h)
 };
 
-// `last_event` is the last one in the logs before, when there is one.
-LogCheck check_log(std::string_view log, std::optional<model::GlobalPosition> last_event);
+// `last_change` is the number of the last one in the logs before; 0 if there is none.
+LogCheck check_log(std::string_view log, std::uint64_t last_change);
 
 // Where the logs of a database stop being whole.
 struct LogsCut {

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <optional>
 
 #include "store/crc32c.h"
 #include "store/rocksdb/database.h"
@@ -12,6 +13,7 @@ namespace {
 
 constexpr std::size_t block_bytes = std::size_t{32} * 1024;
 constexpr std::size_t entry_header_bytes = 12;
+constexpr char mark_version = 1;
 
 std::uint32_t masked(std::uint32_t crc) { return ((crc >> 15) | (crc << 17)) + 0xa282ead8U; }
 
@@ -41,29 +43,52 @@ Piece read_piece(std::string_view log, std::size_t at) {
   return {static_cast<PieceKind>(kind - 1), content, end};
 }
 
-// 12 bytes, then changes: a tag, the number of the column, the key, and for a put the value.
-EntrySummary summarize_entry(std::string_view entry) {
+// The number of the first change and their count stand in front.
+EntryNumbers entry_numbers(std::string_view entry) {
+  if (entry.size() < entry_header_bytes) return {};
+  EntryNumbers numbers;
+  std::uint32_t count = 0;
+  std::memcpy(&numbers.first, entry.data(), sizeof numbers.first);
+  std::memcpy(&count, entry.data() + sizeof numbers.first, sizeof count);
+  if (count > 0) numbers.last = numbers.first + count - 1;
+  return numbers;
+}
+
+std::string synced_mark(std::uint64_t number) {
+  std::string mark(1, mark_version);
+  append_varint(mark, number);
+  return mark;
+}
+
+// Behind the header stand changes: a tag, the number of the column, the key, and for a put the value. Those of the
+// column `default` have other tags, without a number; they are written when nothing can stand before them. RocksDB may
+// make one entry of what several threads write: then there are several marks.
+std::uint64_t synced_before(std::string_view entry) {
+  constexpr char tag_log_data = 3;
   constexpr char tag_delete = 4;
   constexpr char tag_put = 5;
-  EntrySummary summary;
-  if (entry.size() < entry_header_bytes) return summary;
+  if (entry.size() < entry_header_bytes) return UINT64_MAX;
   entry.remove_prefix(entry_header_bytes);
+  std::optional<std::uint64_t> greatest;
   bool is_derived = true;
   while (!entry.empty()) {
     const char tag = entry[0];
     entry.remove_prefix(1);
-    std::uint64_t column = 0;
-    std::string_view key;
-    std::string_view value;
-    if ((tag != tag_put && tag != tag_delete) || !take_varint(entry, column) || !take_text(entry, key)) return summary;
-    if (tag == tag_put && !take_text(entry, value)) return summary;
-    if (column != index_column && column != snapshots_column) is_derived = false;
-    if (column != events_column || key.size() != sizeof(model::GlobalPosition)) continue;
-    summary.last_event = get_big_endian64(key);
-    if (!summary.first_event) summary.first_event = summary.last_event;
+    std::uint64_t number = 0;
+    std::string_view text;
+    if (tag == tag_log_data) {
+      if (!take_text(entry, text) || text.empty() || text[0] != mark_version) return UINT64_MAX;
+      text.remove_prefix(1);
+      if (!take_varint(text, number) || !text.empty()) return UINT64_MAX;
+      greatest = std::max(greatest.value_or(0), number);
+      continue;
+    }
+    if ((tag != tag_put && tag != tag_delete) || !take_varint(entry, number) || !take_text(entry, text))
+      return UINT64_MAX;
+    if (tag == tag_put && !take_text(entry, text)) return UINT64_MAX;
+    is_derived = is_derived && (number == index_column || number == snapshots_column);
   }
-  summary.is_synced = !is_derived;
-  return summary;
+  return greatest.value_or(is_derived ? 0 : UINT64_MAX);
 }
 
 }  // namespace thalo::store

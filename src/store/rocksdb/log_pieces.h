@@ -5,10 +5,8 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <optional>
+#include <string>
 #include <string_view>
-
-#include "model/event.h"
 
 namespace thalo::store {
 
@@ -30,14 +28,19 @@ std::size_t next_piece(std::size_t at);
 // The piece at such a place, which is in the log. Checks its checksum.
 Piece read_piece(std::string_view log, std::size_t at);
 
-// What an entry holds.
-struct EntrySummary {
-  // More than chunks, checkpoints and snapshots: somebody may have been told that it is durable. So is what cannot be
-  // read.
-  bool is_synced = true;
-  std::optional<model::GlobalPosition> first_event;
-  std::optional<model::GlobalPosition> last_event;
+// RocksDB numbers the changes of a database: 1, 2, … without a gap, as they stand in its logs.
+struct EntryNumbers {
+  std::uint64_t first = 0;
+  std::uint64_t last = 0;  // 0: the entry has no change, or cannot be read
 };
-EntrySummary summarize_entry(std::string_view entry);
+EntryNumbers entry_numbers(std::string_view entry);
+
+// What an entry says of those before it: the number of the last change that was synced when it was written, 0 if none
+// had been since the store was opened. It stands among the changes as what RocksDB calls log data, which it leaves
+// alone.
+std::string synced_mark(std::uint64_t number);
+// The greatest that an entry says. One that does not say it is from before there were marks: 0 if it holds only chunks,
+// checkpoints and snapshots, of which nobody is told, otherwise UINT64_MAX, more than can be known of.
+std::uint64_t synced_before(std::string_view entry);
 
 }  // namespace thalo::store

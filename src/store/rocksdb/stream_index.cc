@@ -6,6 +6,7 @@
 #include <string>
 
 #include "store/rocksdb/chunk.h"
+#include "store/rocksdb/event_reader.h"
 #include "store/varint.h"
 
 namespace thalo::store {
@@ -127,7 +128,7 @@ base::Result<> StreamIndex::write(const Stretch& stretch) {
   rocksdb::WriteBatch batch;
   const auto flush = [&]() -> base::Result<> {
     if (auto writable = poison_.check(); !writable) return writable;
-    const auto status = database_.db().Write({}, &batch);
+    const auto status = database_.write(batch, false);
     batch.Clear();
     if (!status.ok()) return std::unexpected(write_error(status, "writing the stream index"));
     return {};
@@ -163,7 +164,11 @@ base::Result<std::uint64_t> StreamIndex::version(std::string_view stream, std::u
 }
 
 StreamPlaces::StreamPlaces(const StreamIndex& index, std::string_view stream, std::uint64_t hash)
-    : database_(index.database_), stream_(stream), hash_(hash), stretches_(index.stretches()) {}
+    : database_(index.database_),
+      stretch_events_(index.stretch_events_),
+      stream_(stream),
+      hash_(hash),
+      stretches_(index.stretches()) {}
 
 StreamPlaces::~StreamPlaces() = default;
 
@@ -192,7 +197,8 @@ base::Result<> StreamPlaces::check() const {
 
 base::Result<std::uint64_t> StreamPlaces::version() {
   for (auto stretch = stretches_.rbegin(); stretch != stretches_.rend(); ++stretch) {
-    if (const auto range = (*stretch)->find(stream_, hash_)) return range->end();
+    if (const auto range = (*stretch)->find(stream_, hash_))
+      return whole_commands(range->end(), (*stretch)->begin() + range->last_offset);
   }
   counted_on_disk_ = true;
   seek(UINT64_MAX);
@@ -203,7 +209,40 @@ base::Result<std::uint64_t> StreamPlaces::version() {
   const std::string_view key = view(chunks_->key());
   const auto count = decode_chunk_count(key, view(chunks_->value()));
   if (!count) return std::unexpected(count.error());
-  return chunk_key_first(key) + *count;
+  const std::uint64_t version = chunk_key_first(key) + *count;
+  chunk_.clear();
+  // Damage behind the count is for whoever reads; one can append all the same.
+  if (!decode_chunk(key, view(chunks_->value()), chunk_)) return version;
+  return whole_commands(version, chunk_.back());
+}
+
+// A command whose events go on in the next stretch comes into memory in two steps, and the chunks of a stream come to
+// the disk one after the other. What tells is the last event's record.
+base::Result<std::uint64_t> StreamPlaces::whole_commands(std::uint64_t count, model::GlobalPosition last) {
+  const bool ends_chunk = counted_on_disk_ && chunk_.size() == chunk_events_max;
+  if ((last + 1) % stretch_events_ != 0 && !ends_chunk) return count;
+  const auto remaining_at = [&](model::Position position) -> base::Result<std::uint32_t> {
+    std::vector<model::GlobalPosition> at;
+    if (auto found = positions(position, 1, at); !found) return std::unexpected(std::move(found.error()));
+    return read_remaining(database_, at.front());
+  };
+  const auto remaining = read_remaining(database_, last);
+  // Damage is for whoever reads the event; one can append behind it.
+  if (!remaining || *remaining == 0) return count;
+  // Of two events, both belong to the command that goes on beyond the last one, or the earlier does not.
+  model::Position begin = 0;
+  model::Position end = count - 1;
+  while (begin < end) {
+    const model::Position middle = begin + (end - begin) / 2;
+    const auto here = remaining_at(middle);
+    if (!here) return count;
+    if (*here == *remaining + (count - 1 - middle)) {
+      end = middle;
+    } else {
+      begin = middle + 1;
+    }
+  }
+  return end;
 }
 
 base::Result<> StreamPlaces::positions(model::Position from, std::uint64_t count,

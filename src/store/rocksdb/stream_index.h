@@ -84,7 +84,7 @@ class StreamPlaces {
   StreamPlaces(const StreamIndex& index, std::string_view stream, std::uint64_t hash);
   ~StreamPlaces();
 
-  // The number of events of the stream.
+  // The number of events of the stream: those of whole commands.
   base::Result<std::uint64_t> version();
   // Sets `out` to the global positions of the events [from, from + count), all of them below what version() returned.
   // DATA_LOSS when the index does not know one of them.
@@ -93,6 +93,8 @@ class StreamPlaces {
  private:
   // The chunk that holds the event, or the newest before it.
   void seek(model::Position position);
+  // What version() says when `count` events are there, the last of them at `last`.
+  base::Result<std::uint64_t> whole_commands(std::uint64_t count, model::GlobalPosition last);
   bool is_at_chunk() const;  // of the stream
   bool is_at_chunk_of(model::Position position) const;
   // Writes the global positions of the events [from, end).
@@ -100,6 +102,7 @@ class StreamPlaces {
   base::Result<> check() const;
 
   Database& database_;
+  const std::uint32_t stretch_events_;
   const std::string_view stream_;
   const std::uint64_t hash_;
   // The memory first: a stretch that leaves it afterwards is on disk already.

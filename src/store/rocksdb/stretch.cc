@@ -71,7 +71,7 @@ std::optional<Stretch::Range> Stretch::find(std::string_view stream, std::uint64
   const std::lock_guard lock(shard.mutex);
   const Run* const run = shard.find(stream, hash);
   if (run == nullptr) return std::nullopt;
-  return Range{run->first, run->size()};
+  return Range{run->first, run->size(), run->offset(run->size() - 1)};
 }
 
 void Stretch::copy(std::string_view stream, std::uint64_t hash, model::Position from, std::uint64_t count,

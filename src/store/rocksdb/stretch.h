@@ -33,6 +33,7 @@ class Stretch {
   struct Range {
     model::Position first = 0;
     std::uint64_t count = 0;
+    std::uint32_t last_offset = 0;  // of the last of them in the stretch
     model::Position end() const { return first + count; }
   };
 
