@@ -149,6 +149,12 @@ TEST_F(ClientConnectionTest, ACancelledCallEndsSoAndAForgottenOneIsSilent) {
   client_->cancel(cancelled);
   work_until([&] { return cancelled.ended.has_value(); });
   EXPECT_EQ(cancelled.ended->code, static_cast<std::uint32_t>(base::Code::cancelled));
+  RecordedCall never_sent;
+  client_->start(never_sent, never, {});
+  client_->cancel(never_sent);
+  work_until([&] { return never_sent.ended.has_value(); });
+  EXPECT_EQ(never_sent.ended->code, static_cast<std::uint32_t>(base::Code::cancelled)) << never_sent.ended->message;
+  EXPECT_FALSE(client_->lost());
   RecordedCall next;
   client_->start(next, echo, "still works");
   work_until([&] { return next.ended.has_value(); });

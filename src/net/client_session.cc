@@ -108,8 +108,9 @@ struct ClientCallbacks {
     if (state != nullptr && state->stream_id == stream_id) self(user).on_closed(*state, error_code);
     return 0;
   }
-  static int on_not_sent(nghttp2_session*, const nghttp2_frame* frame, int, void* user) {
-    if (frame->hd.type == NGHTTP2_HEADERS) self(user).on_not_sent(frame->hd.stream_id);
+  static int on_not_sent(nghttp2_session*, const nghttp2_frame* frame, int error, void* user) {
+    if (frame->hd.type == NGHTTP2_HEADERS)
+      self(user).on_not_sent(frame->hd.stream_id, error == NGHTTP2_ERR_STREAM_CLOSING);
     return 0;
   }
 
@@ -298,10 +299,11 @@ void ClientSession::on_closed(ClientCallState& state, std::uint32_t error_code) 
                                                     nghttp2_http2_strerror(error_code)));
 }
 
-// Once the server has said that it goes away, nghttp2 sends no new call.
-void ClientSession::on_not_sent(std::int32_t stream_id) {
+// A call that was cancelled before it was sent is not. Once the server has said that it goes away, no new one is.
+void ClientSession::on_not_sent(std::int32_t stream_id, bool was_cancelled) {
   for (ClientCallState* state = calls_; state != nullptr; state = state->next) {
     if (state->stream_id != stream_id) continue;
+    if (was_cancelled) return on_closed(*state, NGHTTP2_CANCEL);
     lost_ = true;
     return end(*state, Status::error(base::Code::unavailable, "the server is going away"));
   }

@@ -61,7 +61,7 @@ class ClientSession {
   void on_header(ClientCallState& state, std::string_view name, std::string_view value);
   void on_data(ClientCallState& state, std::string_view bytes);
   void on_closed(ClientCallState& state, std::uint32_t error_code);
-  void on_not_sent(std::int32_t stream_id);
+  void on_not_sent(std::int32_t stream_id, bool was_cancelled);
   void end(ClientCallState& state, const Status& status);
   void unlink(ClientCallState& state);
 

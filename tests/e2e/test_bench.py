@@ -116,6 +116,15 @@ def test_reads_see_every_event_in_order(server):
     assert stored(result) == 0
 
 
+def test_reads_of_an_empty_store_end_with_the_run(tmp_path):
+    """They are so short that the last one is begun at the very end, and cancelled before it is sent."""
+    add_module(tmp_path)
+    with runtime(tmp_path) as started:
+        for _ in range(3):
+            read = bench(started, "read", "--callers", "1", times=("--duration", "0.1", "--warm-up", "0"))
+            assert read["store"]["events_after"] == 0
+
+
 def test_mixed_reads_and_writes(server):
     result = bench(server, "mixed", "--callers", "32", "--read-percent", "30")
     assert result["latency_us"]["read"]["count"] > 0
