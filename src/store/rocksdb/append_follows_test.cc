@@ -1,5 +1,5 @@
-// Reads that an append follows (StreamQuery::append_follows): what they find out is the version that the append counts
-// on, so it must not be one that was true only a moment ago.
+// Reads beside appends: they show whole commands. And those that an append follows (StreamQuery::append_follows): what
+// they find out is the version that the append counts on, so it must not be one that was true only a moment ago.
 #include <gtest/gtest.h>
 
 #include <atomic>

@@ -28,7 +28,7 @@ enum class LogEnd : std::uint8_t {
 
 struct LogCheck {
   LogEnd end = LogEnd::whole;
-  std::uint64_t offset = 0;       // of the first entry that is not complete
+  std::uint64_t offset = 0;       // of the first entry that is not complete or does not follow
   std::uint64_t behind = 0;       // from where on something may stand behind what is wrong
   std::uint64_t last_change = 0;  // the number of the last one before that entry (log_pieces.h)
 };
@@ -39,7 +39,7 @@ LogCheck check_log(std::string_view log, std::uint64_t last_change);
 // Where the logs of a database stop being whole.
 struct LogsCut {
   std::filesystem::path file;                     // the first log that is not whole
-  std::uint64_t offset = 0;                       // of its first entry that is not complete
+  std::uint64_t offset = 0;                       // from where on it is to be dropped
   std::uint64_t size = 0;                         // of the file
   std::vector<std::filesystem::path> later = {};  // the logs after it
   // False: what stands behind is the mark of an unfinished write and may be dropped.
